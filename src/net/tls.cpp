@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/tls.hpp"
+
+#include <ctime>
+#include <utility>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+// OpenSSL's macros cast in C's way.
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+
+namespace sluice::net {
+
+namespace {
+
+constexpr const char* kSuites12 =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+
+void harden(asio::ssl::context& context) {
+  SSL_CTX* native = context.native_handle();
+  SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
+  SSL_CTX_set_options(native, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+  SSL_CTX_set_cipher_list(native, kSuites12);
+  SSL_CTX_set1_groups_list(native, "X25519:P-256:P-384");
+  // An idle connection would hold some 34 KiB otherwise.
+  SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+}
+
+std::string openssl_reason() {
+  const unsigned long code = ERR_get_error();
+  ERR_clear_error();
+  const char* text = code == 0 ? nullptr : ERR_reason_error_string(code);
+  return text == nullptr ? "unknown reason" : text;
+}
+
+std::unexpected<Error> tls_error(std::string what) {
+  return fail(ErrorKind::kInvalid, Origin::kSluice, Retry::kNever, std::move(what));
+}
+
+double not_after(SSL_CTX* context) {
+  X509* certificate = SSL_CTX_get0_certificate(context);
+  std::tm parts{};
+  if (certificate == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &parts) != 1) {
+    return 0;
+  }
+  return static_cast<double>(timegm(&parts));
+}
+
+int client_tls_index() {
+  static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
+
+int on_new_session(SSL* ssl, SSL_SESSION* session) {
+  auto* tls =
+      static_cast<ClientTls*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), client_tls_index()));
+  if (tls == nullptr) return 0;
+  tls->keep_session(session);
+  return 1;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<ServerTls>> ServerTls::make(const std::string& certificate_path,
+                                                   const std::string& key_path) {
+  asio::ssl::context context(asio::ssl::context::tls_server);
+  harden(context);
+  SSL_CTX* native = context.native_handle();
+  if (SSL_CTX_use_certificate_chain_file(native, certificate_path.c_str()) != 1) {
+    return tls_error("certificate " + certificate_path + ": " + openssl_reason());
+  }
+  if (SSL_CTX_use_PrivateKey_file(native, key_path.c_str(), SSL_FILETYPE_PEM) != 1) {
+    return tls_error("private key " + key_path + ": " + openssl_reason());
+  }
+  if (SSL_CTX_check_private_key(native) != 1) {
+    return tls_error("private key " + key_path + " does not belong to certificate " +
+                     certificate_path);
+  }
+  SSL_CTX_set_session_id_context(native, reinterpret_cast<const unsigned char*>("sluice"), 6);
+  const double expires_at = not_after(native);
+  auto tls = std::make_shared<ServerTls>(std::move(context));
+  tls->expires_at_ = expires_at;
+  return tls;
+}
+
+Result<std::shared_ptr<ClientTls>> ClientTls::make(const std::string& host,
+                                                   const std::string& ca_path) {
+  asio::ssl::context context(asio::ssl::context::tls_client);
+  harden(context);
+  SSL_CTX* native = context.native_handle();
+  SSL_CTX_set_verify(native, SSL_VERIFY_PEER, nullptr);
+  const int loaded = ca_path.empty() ? SSL_CTX_set_default_verify_paths(native)
+                                     : SSL_CTX_load_verify_file(native, ca_path.c_str());
+  if (loaded != 1) {
+    return tls_error((ca_path.empty() ? std::string("system certificates") : "CA file " + ca_path) +
+                     ": " + openssl_reason());
+  }
+  return std::make_shared<ClientTls>(std::move(context), host);
+}
+
+ClientTls::ClientTls(asio::ssl::context context, std::string host)
+    : context_(std::move(context)), host_(std::move(host)) {
+  SSL_CTX* native = context_.native_handle();
+  SSL_CTX_set_ex_data(native, client_tls_index(), this);
+  SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(native, on_new_session);
+}
+
+ClientTls::~ClientTls() {
+  SSL_CTX_set_ex_data(context_.native_handle(), client_tls_index(), nullptr);
+  for (SSL_SESSION* session : sessions_) SSL_SESSION_free(session);
+}
+
+void ClientTls::keep_session(SSL_SESSION* session) noexcept {
+  const std::scoped_lock lock(mutex_);
+  if (sessions_.size() >= kSessionsMax) {
+    SSL_SESSION_free(sessions_.front());
+    sessions_.erase(sessions_.begin());
+  }
+  sessions_.push_back(session);
+}
+
+void ClientTls::prepare(SSL* ssl) {
+  ErrorCode ignored;
+  const bool literal = (asio::ip::make_address(host_, ignored), !ignored);
+  X509_VERIFY_PARAM* parameters = SSL_get0_param(ssl);
+  if (literal) {
+    X509_VERIFY_PARAM_set1_ip_asc(parameters, host_.c_str());
+  } else {
+    SSL_set_tlsext_host_name(ssl, host_.c_str());
+    X509_VERIFY_PARAM_set1_host(parameters, host_.c_str(), host_.size());
+    X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  }
+  // A TLS 1.3 ticket should be used once (RFC 8446 C.4), so it leaves the cache.
+  const std::scoped_lock lock(mutex_);
+  if (sessions_.empty()) return;
+  SSL_SESSION* session = sessions_.back();
+  sessions_.pop_back();
+  SSL_set_session(ssl, session);
+  SSL_SESSION_free(session);
+}
+
+std::array<unsigned char, 32> sha256(std::string_view bytes) noexcept {
+  std::array<unsigned char, 32> digest{};
+  EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
+  return digest;
+}
+
+bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept {
+  const auto left = sha256(a);
+  const auto right = sha256(b);
+  return CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
+}
+
+}  // namespace sluice::net
