@@ -156,7 +156,6 @@ Decoder::Fault Decoder::check_length(std::uint64_t length, std::size_t extra) co
 Decoder::Fault Decoder::begin_data_frame() noexcept {
   if (frame_.opcode != Opcode::kContinuation) {
     binary_ = frame_.opcode == Opcode::kBinary;
-    utf8_.reset();
     fragments_ = 0;
     empty_fragments_ = 0;
     in_message_ = !frame_.fin;

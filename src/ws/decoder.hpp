@@ -106,7 +106,7 @@ class Decoder {
   bool in_message_ = false;  // a fragmented message has begun and not ended
   bool binary_ = false;
   bool delivered_ = false;  // message_ was handed out and is free to go
-  Utf8Validator utf8_;
+  Utf8Validator utf8_;      // between characters whenever a message begins: none may end otherwise
   Limits limits_;
   Frame frame_;
   std::uint32_t fragments_ = 0;

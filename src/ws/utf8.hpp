@@ -20,8 +20,6 @@ class Utf8Validator {
   /// Whether the text so far ends between characters: must hold at the end of a message.
   [[nodiscard]] bool complete() const noexcept { return pending_ == 0; }
 
-  void reset() noexcept { *this = Utf8Validator{}; }
-
  private:
   [[nodiscard]] bool start(std::uint8_t lead) noexcept;
   [[nodiscard]] bool follow(std::uint8_t byte) noexcept;

@@ -166,6 +166,17 @@ TEST_CASE("after a close everything is swallowed") {
   CHECK(feeder.held() == 0);
 }
 
+TEST_CASE("the event that ends the stream takes all bytes with it") {
+  for (const FrameSpec& last : {frame(kClose, "x"), frame(kClose, status(1000)),
+                                frame(kText, "\xff"), frame(kText, "\xff", false), frame(3, "")}) {
+    std::string bytes = from_client({last, frame(kText, "late")});
+    Decoder decoder(Role::kServer);
+    std::size_t consumed = 0;
+    CHECK(decoder.next(bytes.data(), bytes.size(), consumed, {}).kind != Event::Kind::kNeedMore);
+    CHECK(consumed == bytes.size());
+  }
+}
+
 TEST_CASE("answers to a close") {
   const auto reply = [](std::string_view bytes) {
     std::string in(bytes);

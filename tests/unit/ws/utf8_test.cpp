@@ -6,7 +6,6 @@
 #include "support/catch.hpp"
 
 using sluice::ws::is_utf8;
-using sluice::ws::Utf8Validator;
 
 namespace {
 
@@ -89,13 +88,4 @@ TEST_CASE("the ASCII fast path: a bad byte at each place of texts of each length
       CHECK_FALSE(is_utf8(bad));
     }
   }
-}
-
-TEST_CASE("a validator that is reset has forgotten the open character") {
-  Utf8Validator validator;
-  CHECK(validator.feed("\xe2\x82", 2));
-  CHECK_FALSE(validator.complete());
-  validator.reset();
-  CHECK(validator.complete());
-  CHECK(validator.feed("ok", 2));
 }
