@@ -135,11 +135,9 @@ bool ChunkDecoder::step_extension(char c) noexcept {
 
 bool ChunkDecoder::step_trailer(char c) noexcept {
   if (state_ == State::kTrailerFirst && c == '\r') return go(State::kEndLf);
+  if (state_ == State::kTrailerValue && c == '\r') return go(State::kTrailerLf);
   if (++trailer_bytes_ > limits_.trailer_bytes_max) return fail(Reason::kTrailersTooLarge);
-  if (state_ == State::kTrailerValue) {
-    if (c == '\r') return go(State::kTrailerLf);
-    return is(kControl, c) ? fail(Reason::kBadTrailer) : true;
-  }
+  if (state_ == State::kTrailerValue) return is(kControl, c) ? fail(Reason::kBadTrailer) : true;
   if (is(kTokenChar, c)) return go(State::kTrailerName);
   if (state_ == State::kTrailerName && c == ':') return go(State::kTrailerValue);
   return fail(Reason::kBadTrailer);

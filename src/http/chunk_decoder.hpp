@@ -11,8 +11,8 @@ namespace sluice::http {
 struct ChunkLimits {
   std::uint64_t body_bytes_max = std::uint64_t{5} << 20;  // of all chunk data together
   std::size_t extension_bytes_max = 1024;                 // of all chunk extensions together
-  std::size_t trailer_bytes_max = 8192;
-  std::size_t small_chunks_max = 4096;  // chunks of fewer than 16 bytes of data
+  std::size_t trailer_bytes_max = 8192;                   // of all trailer lines without their ends
+  std::size_t small_chunks_max = 4096;                    // chunks of fewer than 16 bytes of data
 };
 
 /// Strict, resumable decoder of one chunked body (RFC 9112 7.1). Extensions and trailer fields are
