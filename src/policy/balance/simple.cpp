@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/balance/rotation.hpp"
+#include "policy/balance/strategies.hpp"
+
+namespace sluice::policy {
+namespace {
+
+class RoundRobin final : public Balancer {
+ public:
+  explicit RoundRobin(std::size_t upstreams_max) : rotation_(upstreams_max) {}
+
+  std::optional<std::uint32_t> pick(std::span<const Candidate> candidates, const PickContext&,
+                                    Random& random) noexcept override {
+    rotation_.start(candidates, random);
+    return pick_least(candidates, rotation_,
+                      [](const Candidate&, const Candidate&) { return false; });
+  }
+  std::string_view name() const noexcept override { return "round-robin"; }
+
+ private:
+  Rotation rotation_;
+};
+
+class LeastConnections final : public Balancer {
+ public:
+  explicit LeastConnections(std::size_t upstreams_max) : rotation_(upstreams_max) {}
+
+  std::optional<std::uint32_t> pick(std::span<const Candidate> candidates, const PickContext&,
+                                    Random& random) noexcept override {
+    rotation_.start(candidates, random);
+    return pick_least(candidates, rotation_, [](const Candidate& a, const Candidate& b) {
+      return a.in_flight < b.in_flight;
+    });
+  }
+  std::string_view name() const noexcept override { return "least-connections"; }
+
+ private:
+  Rotation rotation_;
+};
+
+}  // namespace
+
+std::unique_ptr<Balancer> make_round_robin(std::size_t upstreams_max) {
+  return std::make_unique<RoundRobin>(upstreams_max);
+}
+
+std::unique_ptr<Balancer> make_least_connections(std::size_t upstreams_max) {
+  return std::make_unique<LeastConnections>(upstreams_max);
+}
+
+}  // namespace sluice::policy

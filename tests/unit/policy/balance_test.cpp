@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "policy/balance/balancer.hpp"
+#include "support/catch.hpp"
+#include "unit/policy/allocations.hpp"
+#include "unit/policy/sim.hpp"
+
+namespace sluice::policy {
+namespace {
+
+using namespace test;
+
+std::vector<Candidate> equal(std::uint32_t n) {
+  std::vector<Candidate> candidates(n);
+  for (std::uint32_t i = 0; i < n; ++i) candidates[i].index = i;
+  return candidates;
+}
+
+std::vector<Candidate> weighted(const std::vector<double>& weights) {
+  std::vector<Candidate> candidates = equal(static_cast<std::uint32_t>(weights.size()));
+  std::size_t i = 0;
+  for (const double weight : weights) candidates[i++].weight = weight;
+  return candidates;
+}
+
+/// The indices of `picks` picks over an unchanging set.
+std::vector<std::uint32_t> run(Balancer& balancer, const std::vector<Candidate>& candidates,
+                               std::size_t picks, Random& random, TimePoint now = at(0s)) {
+  std::vector<std::uint32_t> indices;
+  for (std::size_t i = 0; i < picks; ++i) {
+    const auto position = balancer.pick(candidates, {.now = now}, random);
+    REQUIRE(position);
+    REQUIRE(*position < candidates.size());
+    indices.push_back(candidates[*position].index);
+  }
+  return indices;
+}
+
+std::map<std::uint32_t, int> tally(const std::vector<std::uint32_t>& indices) {
+  std::map<std::uint32_t, int> counts;
+  for (const auto index : indices) ++counts[index];
+  return counts;
+}
+
+bool is_rotation_of(const std::string& sequence, const std::string& cycle) {
+  return sequence.size() == cycle.size() && (cycle + cycle).find(sequence) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("every strategy is made by its name and no other is") {
+  CHECK(balancer_names().size() == 4);
+  for (const auto name : balancer_names()) {
+    const auto balancer = make_balancer(name, 4);
+    REQUIRE(balancer);
+    CHECK(balancer->name() == name);
+  }
+  for (const auto* const name : {"", "Round-Robin", "round_robin", "adaptive", "weighted "}) {
+    CHECK(make_balancer(name, 4) == nullptr);
+  }
+}
+
+TEST_CASE("the lowest tier that has a candidate is selected, in order") {
+  struct Row {
+    const char* name;
+    std::vector<std::uint32_t> tiers;
+    std::vector<std::uint32_t> kept;
+  };
+  const std::vector<Row> rows = {
+      {"none", {}, {}},
+      {"one", {7}, {0}},
+      {"all equal", {2, 2, 2}, {0, 1, 2}},
+      {"first and last", {1, 2, 1}, {0, 2}},
+      {"only the last", {3, 2, 1}, {2}},
+      {"tier 1 has nobody", {3, 2, 3, 2}, {1, 3}},
+      {"tier 0 comes before 1", {1, 0, 1}, {1}},
+      {"scattered", {2, 1, 2, 1, 2, 1, 1}, {1, 3, 5, 6}},
+  };
+  for (const Row& row : rows) {
+    INFO(row.name);
+    std::vector<Candidate> candidates(row.tiers.size());
+    for (std::uint32_t i = 0; i < candidates.size(); ++i) {
+      candidates[i].index = i;
+      candidates[i].tier = row.tiers[i];
+    }
+    std::vector<std::uint32_t> kept;
+    for (const Candidate& c : select_tier(candidates)) kept.push_back(c.index);
+    CHECK(kept == row.kept);
+    std::vector<std::uint32_t> all;
+    for (const Candidate& c : candidates) all.push_back(c.index);
+    std::sort(all.begin(), all.end());
+    for (std::uint32_t i = 0; i < all.size(); ++i) CHECK(all[i] == i);
+  }
+}
+
+TEST_CASE("what holds for every strategy") {
+  for (const auto name : balancer_names()) {
+    CAPTURE(std::string(name));
+    Random random(1);
+    SECTION(std::string(name) + ": nothing from nothing") {
+      CHECK_FALSE(make_balancer(name, 4)->pick({}, {}, random));
+      CHECK_FALSE(make_balancer(name, 0)->pick({}, {}, random));
+      CHECK_FALSE(make_balancer(name, 0)->pick(equal(2), {}, random));
+    }
+    SECTION(std::string(name) + ": the only candidate is taken, whatever it looks like") {
+      const double nan = std::numeric_limits<double>::quiet_NaN();
+      for (const double odd : {0.0, -1.0, nan, HUGE_VAL}) {
+        std::vector<Candidate> one = equal(1);
+        one[0] = {.index = 3,
+                  .tier = 9,
+                  .weight = odd,
+                  .in_flight = 5,
+                  .capacity = 5,
+                  .latency_s = odd,
+                  .score = odd};
+        auto balancer = make_balancer(name, 4);
+        for (const auto index : run(*balancer, one, 50, random)) CHECK(index == 3);
+      }
+    }
+    SECTION(std::string(name) + ": an index beyond the bound is passed over") {
+      auto balancer = make_balancer(name, 2);
+      for (const auto index : run(*balancer, equal(5), 100, random)) CHECK(index < 2);
+    }
+    SECTION(std::string(name) + ": a full candidate is left alone while another has room") {
+      auto candidates = equal(3);
+      for (auto& c : candidates) c.latency_s = 0.5;
+      candidates[0].latency_s = 0.001;
+      candidates[0].weight = 100;
+      candidates[0].in_flight = candidates[0].capacity = 4;
+      candidates[1].in_flight = candidates[2].in_flight = 9;
+      auto balancer = make_balancer(name, 3);
+      for (const auto index : run(*balancer, candidates, 200, random)) CHECK(index != 0);
+      for (auto& c : candidates) c.capacity = c.in_flight;
+      CHECK(run(*balancer, candidates, 200, random).size() == 200);
+    }
+    SECTION(std::string(name) + ": equal seeds give equal picks") {
+      Random other(1);
+      auto a = make_balancer(name, 8);
+      auto b = make_balancer(name, 8);
+      CHECK(run(*a, equal(8), 100, random) == run(*b, equal(8), 100, other));
+    }
+    SECTION(std::string(name) + ": workers that start together do not all start with one") {
+      std::map<std::uint32_t, int> first;
+      for (std::uint64_t seed = 0; seed < 200; ++seed) {
+        Random own(seed);
+        auto balancer = make_balancer(name, 64);
+        ++first[run(*balancer, equal(4), 1, own).front()];
+      }
+      CHECK(first.size() == 4);
+      for (const auto& [index, times] : first) CHECK(times > 20);
+    }
+    SECTION(std::string(name) + ": equal candidates get equal shares") {
+      auto balancer = make_balancer(name, 5);
+      for (const auto& [index, times] : tally(run(*balancer, equal(5), 1000, random))) {
+        CHECK(times == 200);
+      }
+    }
+    SECTION(std::string(name) + ": no allocation on the pick path") {
+      auto balancer = make_balancer(name, 64);
+      const auto candidates = equal(64);
+      const std::size_t before = allocations();
+      for (int i = 0; i < 500; ++i) {
+        (void)balancer->pick(candidates, {.now = at(i * 1s)}, random);
+      }
+      CHECK(allocations() == before);
+    }
+  }
+}
+
+TEST_CASE("round robin takes turns in order") {
+  Random random(3);
+  auto balancer = make_balancer("round-robin", 8);
+  const auto indices = run(*balancer, equal(4), 12, random);
+  for (std::size_t i = 1; i < indices.size(); ++i) CHECK(indices[i] == (indices[i - 1] + 1) % 4);
+}
+
+TEST_CASE("round robin passes nobody over when the candidates change between picks") {
+  Random random(4);
+  SECTION("alternating pairs, where the next index would starve the middle one") {
+    auto balancer = make_balancer("round-robin", 3);
+    std::map<std::uint32_t, int> counts;
+    auto all = equal(3);
+    const std::array<std::vector<Candidate>, 2> sets{std::vector{all[0], all[1]},
+                                                     std::vector{all[0], all[2]}};
+    for (std::size_t i = 0; i < 300; ++i) {
+      const auto& set = sets[i % 2];
+      ++counts[set[*balancer->pick(set, {}, random)].index];
+    }
+    for (const auto& [index, times] : counts) CHECK(times >= 60);
+    CHECK(counts.size() == 3);
+  }
+  SECTION("random subsets: nobody waits longer than there are others") {
+    for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+      CAPTURE(seed);
+      Random own(seed);
+      constexpr std::uint32_t kN = 8;
+      auto balancer = make_balancer("round-robin", kN);
+      std::array<int, kN> passed_over{};
+      for (int i = 0; i < 2000; ++i) {
+        std::vector<Candidate> set;
+        for (const Candidate& c : equal(kN)) {
+          if (own.below(2) == 0) set.push_back(c);
+        }
+        if (set.empty()) continue;
+        const auto chosen = set[*balancer->pick(set, {}, own)].index;
+        for (const Candidate& c : set) {
+          passed_over[c.index] = c.index == chosen ? 0 : passed_over[c.index] + 1;
+          REQUIRE(passed_over[c.index] < static_cast<int>(kN));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("a returning upstream is not flooded by round robin") {
+  Random random(5);
+  auto balancer = make_balancer("round-robin", 3);
+  auto candidates = equal(3);
+  run(*balancer, {candidates[0], candidates[1]}, 1000, random);
+  CHECK(tally(run(*balancer, candidates, 9, random))[2] == 3);
+}
+
+TEST_CASE("least connections picks the fewest in flight and rotates ties") {
+  Random random(6);
+  auto balancer = make_balancer("least-connections", 4);
+  auto candidates = equal(4);
+  candidates[0].in_flight = 3;
+  candidates[1].in_flight = 1;
+  candidates[2].in_flight = 1;
+  candidates[3].in_flight = 2;
+  const auto counts = tally(run(*balancer, candidates, 100, random));
+  CHECK(counts == std::map<std::uint32_t, int>{{1, 50}, {2, 50}});
+}
+
+TEST_CASE("least connections keeps the loads of equal upstreams within one") {
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    CAPTURE(seed);
+    Random random(seed);
+    auto balancer = make_balancer("least-connections", 6);
+    auto candidates = equal(6);
+    for (int i = 0; i < 60; ++i) {
+      ++candidates[*balancer->pick(candidates, {}, random)].in_flight;
+      const auto [low, high] = std::minmax_element(
+          candidates.begin(), candidates.end(),
+          [](const Candidate& a, const Candidate& b) { return a.in_flight < b.in_flight; });
+      REQUIRE(high->in_flight - low->in_flight <= 1);
+    }
+  }
+}
+
+TEST_CASE("weights give the smooth sequence, begun anywhere in its cycle") {
+  struct Row {
+    std::vector<double> weights;
+    const char* cycle;
+  };
+  const std::vector<Row> rows = {
+      {{5, 1, 1}, "aabacaa"}, {{1, 1, 1}, "abc"}, {{2, 1}, "aba"},      {{3, 2, 1}, "abacba"},
+      {{4, 2}, "aba"},        {{1}, "a"},         {{0.5, 0.25}, "aba"}, {{1, 0, 1}, "ac"},
+  };
+  for (const Row& row : rows) {
+    INFO(row.cycle);
+    const std::string cycle = row.cycle;
+    std::map<char, int> starts;
+    for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+      Random random(seed);
+      auto balancer = make_balancer("weighted", 3);
+      std::string sequence;
+      for (const auto i : run(*balancer, weighted(row.weights), cycle.size() * 3, random)) {
+        sequence += static_cast<char>('a' + i);
+      }
+      const std::string first = sequence.substr(0, cycle.size());
+      CHECK(is_rotation_of(first, cycle));
+      CHECK(sequence == first + first + first);
+      ++starts[first.front()];
+    }
+    if (cycle.size() > 1) CHECK(starts.size() > 1);
+  }
+}
+
+TEST_CASE("weighted: nobody is more than a turn off its share, in any window") {
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    CAPTURE(seed);
+    Random random(seed);
+    std::vector<Candidate> candidates = equal(2 + static_cast<std::uint32_t>(random.below(7)));
+    double total = 0;
+    for (auto& c : candidates) total += c.weight = 0.1 + 10 * random.uniform();
+    auto balancer = make_balancer("weighted", candidates.size());
+    std::vector<double> got(candidates.size(), 0);
+    for (int i = 1; i <= 5000; ++i) {
+      ++got[*balancer->pick(candidates, {}, random)];
+      for (const auto& c : candidates) {
+        const double error = got[c.index] - i * c.weight / total;
+        REQUIRE(std::abs(error) < static_cast<double>(candidates.size()));
+      }
+    }
+  }
+}
+
+TEST_CASE("weighted: shares hold while candidates come and go and weights change") {
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    CAPTURE(seed);
+    Random random(seed);
+    constexpr std::uint32_t kN = 6;
+    auto balancer = make_balancer("weighted", kN);
+    auto all = equal(kN);
+    std::array<double, kN> due{};
+    std::array<double, kN> got{};
+    for (int i = 0; i < 20000; ++i) {
+      if (i % 100 == 0) all[random.below(kN)].weight = static_cast<double>(1 + random.below(5));
+      std::vector<Candidate> set;
+      double total = 0;
+      for (const Candidate& c : all) {
+        if (random.below(3) == 0) continue;
+        set.push_back(c);
+        total += c.weight;
+      }
+      if (set.empty()) continue;
+      for (const Candidate& c : set) due[c.index] += c.weight / total;
+      ++got[set[*balancer->pick(set, {}, random)].index];
+    }
+    // Each pick weighs by its own set's sum, so a drift of a few picks is possible, one of the
+    // share is not.
+    for (std::uint32_t i = 0; i < kN; ++i) CHECK(got[i] == Approx(due[i]).epsilon(0.05));
+  }
+}
+
+TEST_CASE("weighted: weight 0 is used only when nobody else is left, and then in turn") {
+  Random random(8);
+  auto balancer = make_balancer("weighted", 3);
+  CHECK(tally(run(*balancer, weighted({0, 2, -1}), 100, random)) ==
+        std::map<std::uint32_t, int>{{1, 100}});
+  CHECK(tally(run(*balancer, weighted({0, 0, -1}), 99, random)) ==
+        std::map<std::uint32_t, int>{{0, 33}, {1, 33}, {2, 33}});
+}
+
+TEST_CASE("latency-based: the lowest latency wins, inside 10 ms the better score") {
+  struct Row {
+    const char* name;
+    std::vector<double> latency_ms;
+    std::vector<double> score;
+    std::vector<std::uint32_t> winners;
+  };
+  const std::vector<Row> rows = {
+      {"clear winner", {50, 20, 90}, {1, 0.1, 1}, {1}},
+      {"just outside the band", {20, 30.5}, {0.2, 1}, {0}},
+      {"just inside the band", {20, 29.5}, {0.2, 1}, {1}},
+      {"the band starts at the lowest, not at the best", {20, 29, 38}, {0.2, 0.5, 1}, {1}},
+      {"equal scores share", {20, 25, 29}, {0.5, 0.5, 0.5}, {0, 1, 2}},
+      {"two of three share", {20, 25, 29}, {0.9, 0.4, 0.9}, {0, 2}},
+      {"a hair better is better", {20, 25}, {0.990, 0.991}, {1}},
+      {"an unknown one does not set the band", {0, 200, 205}, {1, 0.5, 0.9}, {2}},
+  };
+  for (const Row& row : rows) {
+    INFO(row.name);
+    auto candidates = equal(static_cast<std::uint32_t>(row.latency_ms.size()));
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      candidates[i].latency_s = row.latency_ms[i] / 1000;
+      candidates[i].score = row.score[i];
+      candidates[i].in_flight = 1;  // nobody is idle, so nothing is explored
+    }
+    Random random(9);
+    auto balancer = make_balancer("latency-based", 3);
+    std::vector<std::uint32_t> winners;
+    for (const auto& [index, times] : tally(run(*balancer, candidates, 120, random))) {
+      winners.push_back(index);
+      CHECK(times == static_cast<int>(120 / row.winners.size()));
+    }
+    CHECK(winners == row.winners);
+  }
+}
+
+TEST_CASE("latency-based: among equals the one with fewer in flight") {
+  Random random(10);
+  auto candidates = equal(3);
+  for (auto& c : candidates) {
+    c.latency_s = 0.02;
+    c.in_flight = 5;
+  }
+  candidates[2].in_flight = 4;
+  auto balancer = make_balancer("latency-based", 3);
+  CHECK(tally(run(*balancer, candidates, 50, random))[2] == 50);
+}
+
+TEST_CASE("latency-based: exploration is bounded to one pick in twenty and one call at a time") {
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    CAPTURE(seed);
+    Random random(seed);
+    auto candidates = equal(4);
+    candidates[0].latency_s = 0.05;
+    auto balancer = make_balancer("latency-based", 4);
+    int explored = 0;
+    for (int i = 1; i <= 1000; ++i) {
+      const auto index = candidates[*balancer->pick(candidates, {.now = at(0s)}, random)].index;
+      if (index != 0) ++explored;
+      REQUIRE(explored <= i / 20 + 1);
+    }
+    CHECK(explored >= 49);
+    // All unknown ones have a call on them: nothing more is risked.
+    for (std::size_t i = 1; i < 4; ++i) candidates[i].in_flight = 1;
+    CHECK(tally(run(*balancer, candidates, 200, random))[0] == 200);
+  }
+}
+
+TEST_CASE("latency-based: an upstream that was slow once is measured again") {
+  Random random(11);
+  auto candidates = equal(2);
+  candidates[0].latency_s = 0.02;
+  candidates[1].latency_s = 0.9;
+  auto balancer = make_balancer("latency-based", 2);
+  CHECK(tally(run(*balancer, candidates, 1000, random, at(0s)))[1] == 0);
+  CHECK(tally(run(*balancer, candidates, 1000, random, at(9s)))[1] == 0);
+  CHECK(tally(run(*balancer, candidates, 20, random, at(11s)))[1] == 1);
+  CHECK(tally(run(*balancer, candidates, 1000, random, at(11s)))[1] == 0);
+  candidates[1].latency_s = 0.001;
+  CHECK(tally(run(*balancer, candidates, 1000, random, at(12s)))[1] == 1000);
+}
+
+TEST_CASE("latency-based: nothing known is shared in turn") {
+  Random random(12);
+  auto balancer = make_balancer("latency-based", 3);
+  for (const auto& [index, times] : tally(run(*balancer, equal(3), 300, random))) {
+    CHECK(times == 100);
+  }
+}
+
+// Hidden; run it in a Release build: unit_policy "[pick-cost]"
+TEST_CASE("pick cost", "[.][pick-cost]") {
+  for (const auto name : balancer_names()) {
+    for (const std::uint32_t n : {2U, 8U, 64U}) {
+      Random random(1);
+      auto balancer = make_balancer(name, 64);
+      auto candidates = equal(n);
+      for (auto& c : candidates) {
+        c.weight = static_cast<double>(1 + c.index % 3);
+        c.latency_s = 0.02 + 0.001 * c.index;
+        c.in_flight = static_cast<std::uint32_t>(random.below(4));
+      }
+      constexpr int kPicks = 2'000'000;
+      double best = HUGE_VAL;
+      std::uint64_t sum = 0;
+      for (int round = 0; round < 5; ++round) {
+        const TimePoint start = now();
+        for (int i = 0; i < kPicks; ++i) {
+          sum += *balancer->pick(candidates, {.now = start}, random);
+        }
+        best = std::min(best, seconds(now() - start) / kPicks * 1e9);
+      }
+      WARN(name << " at " << n << ": " << best << " ns per pick (" << sum % 2 << ")");
+      CHECK(best < (n <= 8 ? 100 : 250));
+    }
+  }
+}
+
+}  // namespace sluice::policy
