@@ -44,6 +44,14 @@ bool is_plain(char32_t c) noexcept {
   return !(c >= 0x2028 && c <= 0x202E) && !(c >= 0x2066 && c <= 0x2069);
 }
 
+std::size_t plain_ascii_run(std::string_view text) noexcept {
+  const auto* const end = std::find_if(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte >= 0x7F || c == '"' || c == '\\';
+  });
+  return static_cast<std::size_t>(end - text.begin());
+}
+
 void append_code_point(std::string& out, std::string_view text, const CodePoint& c) {
   if (!c.valid) {
     out += "\\ufffd";
@@ -116,6 +124,11 @@ void append_timestamp(std::string& out, double unix_seconds) {
 void append_escaped(std::string& out, std::string_view text, std::size_t bytes_max) {
   const std::size_t start = out.size();
   while (!text.empty()) {
+    // Nearly all text is plain ASCII, which is copied in runs.
+    const std::size_t run = plain_ascii_run(text.substr(0, bytes_max - (out.size() - start)));
+    out.append(text.substr(0, run));
+    text.remove_prefix(run);
+    if (text.empty()) return;
     const CodePoint c = decode(text);
     const std::size_t before = out.size();
     append_code_point(out, text, c);

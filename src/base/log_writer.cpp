@@ -26,6 +26,9 @@ constexpr std::size_t kBatchBytes = 64 * 1024;
 constexpr std::size_t kPipeBytes = 4096;
 /// How often a blocked writer looks whether it is to stop.
 constexpr int kBlockedPollMs = 50;
+/// How long lines gather before they are written: waking a thread costs the caller microseconds, so it is done at most
+/// this often, not for every line.
+constexpr int kGatherMs = 1;
 
 std::size_t count_lines(std::string_view text) noexcept {
   return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
@@ -99,6 +102,7 @@ void Writer::State::run() {
       break;
     } else {
       wake.wait(seen, std::memory_order_acquire);
+      poll(nullptr, 0, kGatherMs);
     }
   }
   finished.set_value();
