@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -257,6 +258,44 @@ TEST_CASE("a full disk, a closed pipe and a closed descriptor cost lines only") 
     CHECK(log_ns::dropped() == before + 10);
   }
   ::close(full);
+}
+
+TEST_CASE("a line torn by a full disk is closed before the next, and its loss announced once") {
+  std::array<char, 32> path{"/tmp/sluice-log-XXXXXX"};
+  const int file = ::mkstemp(path.data());
+  REQUIRE(file >= 0);
+  Ends ends(::open(path.data(), O_RDONLY | O_CLOEXEC), file);
+  ::unlink(path.data());
+  const auto written = [&ends] {
+    std::array<char, 4096> all{};
+    const ssize_t n = ::pread(ends.read, all.data(), all.size(), 0);
+    return std::string(all.data(), static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+  };
+  // A limit on the file's size is a full disk that can be emptied again: the write that meets it is
+  // cut short.
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const std::uint64_t dropped = log_ns::dropped();
+  log_ns::init(to(ends.write));
+  const rlimit full{20, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &full) == 0);
+  log_ns::info("torn", "m");
+  while (log_ns::dropped() == dropped) {
+  }
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+  log_ns::info("whole", "m");
+  while (!contains(written(), "log_dropped")) {
+  }
+  log_ns::info("last", "m");
+  log_ns::shutdown();
+  const std::vector<std::string> lines = lines_of(written());
+  REQUIRE(lines.size() == 4);
+  CHECK(lines[0].size() == 20);
+  CHECK(contains(lines[1], "\"event\":\"whole\""));
+  CHECK(
+      contains(lines[2], "\"event\":\"log_dropped\",\"msg\":\"log lines were lost\",\"count\":1}"));
+  CHECK(contains(lines[3], "\"event\":\"last\""));
+  CHECK(log_ns::dropped() == dropped + 1);
 }
 
 TEST_CASE("an access line has what is known and leaves out what was not reached") {
