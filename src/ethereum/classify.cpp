@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ethereum/classify.hpp"
 
+#include <array>
+#include <cstddef>
 #include <optional>
 
 #include "ethereum/message_patterns.hpp"
@@ -130,53 +132,82 @@ std::optional<Outcome> of_code(const Method& method, std::int64_t code) noexcept
   }
 }
 
+/// The outcome that a phrase stands for, once it has been found to count.
+std::optional<Outcome> of_phrase(Phrase phrase) noexcept {
+  // In the order of Phrase.
+  constexpr std::array<Outcome, static_cast<std::size_t>(Phrase::kNone)> kMeanings = {
+      kRevert,     kClientFault, kUnsupported, kClientFault, kUnsupportedCall,
+      kTxAccepted, kTxConflict,  kClientFault, kTxPolicy,    kTxInvalid,
+      kTooLarge,   kAuth,        kThrottled,   kUnsupported, kUnsupportedCall,
+      kBehind,     kMissing,     kTimeout,     kNodeFault};
+  if (phrase == Phrase::kNone) return std::nullopt;
+  return kMeanings[static_cast<std::size_t>(phrase)];
+}
+
+std::optional<Outcome> of_pool(const Phrases& phrases) noexcept {
+  return of_phrase(phrases.first(Phrase::kAccepted, Phrase::kInvalid));
+}
+
 std::optional<Outcome> in_send(const Method& method, const ReplyFacts& facts,
-                               std::string_view text) noexcept {
+                               const Phrases& phrases) noexcept {
   // EIP-7966: taken, and not mined within the wait. The receipt can only be had by asking for it.
   if (facts.code == 4 && !answers_with_hash(method)) return kTxConflict;
-  auto outcome = match_transaction(text);
-  if (outcome == kTxAccepted && !answers_with_hash(method)) outcome = kTxConflict;
+  const auto outcome = of_pool(phrases);
+  if (outcome == kTxAccepted && !answers_with_hash(method)) return kTxConflict;
   return outcome;
 }
 
 /// A pool's words outside a send: the caller's own transaction object is at fault, except that a
 /// tracer replaying on a state it lacks finds the accounts empty.
-std::optional<Outcome> outside_send(const Method& method, std::string_view text) noexcept {
-  const auto outcome = match_transaction(text);
+std::optional<Outcome> outside_send(const Method& method, const Phrases& phrases) noexcept {
+  const auto outcome = of_pool(phrases);
   if (!outcome || outcome == kTxAccepted) return std::nullopt;
   if (outcome == kTxInvalid && method.klass == MethodClass::kTrace) return kMissing;
   return kClientFault;
 }
 
+std::optional<Outcome> of_general(const Phrases& phrases, std::int64_t code) noexcept {
+  const bool blames_request = code == -32600 || code == -32602 || code == -32700;
+  return of_phrase(blames_request
+                       ? phrases.first_beside_request(Phrase::kTooLarge, Phrase::kNodeFault)
+                       : phrases.first(Phrase::kTooLarge, Phrase::kNodeFault));
+}
+
+bool is_revert(const ReplyFacts& facts, const Phrases& phrases) noexcept {
+  if (phrases.has(Phrase::kHalt)) return true;
+  // Alchemy numbers a block that it has not seen yet like a revert.
+  if (facts.code == 3) {
+    return !facts.message.starts_with("Unknown block") &&
+           !facts.message.starts_with("unknown block");
+  }
+  // Parity's heirs put the word into the data, beside a message that means anything.
+  return !facts.data.empty() && Phrases(facts.data.substr(0, 32)).has(Phrase::kHalt);
+}
+
 /// The answers that a stranger could dress up as something else, and those that cannot be mistaken.
 std::optional<Outcome> beyond_doubt(const Method& method, const ReplyFacts& facts,
-                                    std::string_view text) noexcept {
-  // Alchemy numbers a block that it has not seen yet like a revert.
-  if (facts.code == 3 && !text.starts_with("unknown block")) return kRevert;
-  if (matches_halt(text) || matches_halt(LoweredText(facts.data.substr(0, 64)).view()))
-    return kRevert;
-  if (method.klass == MethodClass::kTrace && matches_tracer_failure(text)) return kClientFault;
+                                    const Phrases& phrases) noexcept {
+  if (is_revert(facts, phrases)) return kRevert;
+  if (method.klass == MethodClass::kTrace && phrases.has(Phrase::kTracer)) return kClientFault;
   if (facts.code == 4444) return kMissing;
-  if (facts.code == -32601 || rejects_method(text)) {
+  if (facts.code == -32601 || phrases.has(Phrase::kMethod)) {
+    // A node without the asked kind of subscription says the same as one without the method.
     return method.klass == MethodClass::kSubscription ? kUnsupportedCall : kUnsupported;
   }
-  if (rejects_argument(text)) return kClientFault;
-  if (beyond_plan(text)) return kUnsupportedCall;
+  if (const auto said = of_phrase(phrases.first(Phrase::kArgument, Phrase::kPlan))) return said;
   return of_strong_status(facts.http_status);
 }
 
 Outcome of_error(const Method& method, const ReplyFacts& facts) noexcept {
-  const LoweredText lowered(facts.message);
-  const auto text = lowered.view();
-  if (const auto outcome = beyond_doubt(method, facts, text)) return *outcome;
+  const Phrases phrases(facts.message);
+  if (const auto outcome = beyond_doubt(method, facts, phrases)) return *outcome;
   const bool send = method.kind == Kind::kWrite;
   if (send) {
-    if (const auto outcome = in_send(method, facts, text)) return *outcome;
+    if (const auto outcome = in_send(method, facts, phrases)) return *outcome;
   }
-  const bool blames_request = facts.code == -32600 || facts.code == -32602 || facts.code == -32700;
-  if (const auto outcome = match_general(text, blames_request)) return *outcome;
+  if (const auto outcome = of_general(phrases, facts.code)) return *outcome;
   if (!send) {
-    if (const auto outcome = outside_send(method, text)) return *outcome;
+    if (const auto outcome = outside_send(method, phrases)) return *outcome;
   }
   // Nethermind is out of workers.
   if (facts.http_status == 503 && facts.code == -32005) return kThrottled;

@@ -2,37 +2,27 @@
 #include "ethereum/message_patterns.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
 #include <span>
 
 namespace sluice::ethereum {
 namespace {
 
-using enum Outcome;
-
 enum class Where : std::uint8_t { kAnywhere, kStart, kWhole };
 using enum Where;
 
-/// Lower case throughout. With `then`, that text must follow `text`, with anything between.
+/// Lower case, and of at least four characters unless it is the whole message. With `then`, that
+/// text must follow `text`, with anything between.
 struct Pattern {
   std::string_view text;
   std::string_view then = {};
   Where where = kAnywhere;
-  /// Counts under a code that blames the request, although it blames the upstream.
+  /// Counts beside a code that blames the request, although it has a lasting effect on the
+  /// upstream.
   bool with_request_code = false;
 };
-
-struct Group {
-  Outcome outcome;
-  std::span<const Pattern> patterns;
-};
-
-bool fits(const Pattern& pattern, std::string_view text) noexcept {
-  if (pattern.where == kWhole) return text == pattern.text;
-  const auto at = pattern.where == kStart ? (text.starts_with(pattern.text) ? 0 : text.npos)
-                                          : text.find(pattern.text);
-  if (at == text.npos) return false;
-  return pattern.then.empty() || text.find(pattern.then, at + pattern.text.size()) != text.npos;
-}
 
 // clang-format off
 
@@ -167,82 +157,122 @@ constexpr Pattern kPlans[] = {
     {"not included in your current plan"}, {"archive requests require a personal token"},
 };
 
-// Accepted before the rest: some pools say "already known" and a reason in one message.
-constexpr Group kTransaction[] = {
-    {kTxAccepted, kAccepted}, {kTxConflict, kConflicts}, {kClientFault, kSenderLimits}, {kTxPolicy, kPolicies},
-    {kTxInvalid, kInvalids},
-};
-
-// Ranges first, since providers word them as limits; then money, then rates.
-constexpr Group kGeneral[] = {
-    {kTooLarge, kTooLarges}, {kAuth, kAuths}, {kThrottled, kThrottles}, {kUnsupported, kUnsupporteds},
-    {kUnsupportedCall, kUnsupportedCalls}, {kBehind, kBehinds}, {kMissing, kMissings}, {kTimeout, kTimeouts},
-    {kNodeFault, kNodeFaults},
-};
-
 // clang-format on
 
-/// Whether an outcome has a lasting effect on the upstream.
-constexpr bool blames_upstream(Outcome outcome) noexcept {
-  return outcome == kAuth || outcome == kThrottled || outcome == kUnsupported ||
-         outcome == kTimeout || outcome == kNodeFault;
+/// In the order of Phrase.
+constexpr std::array<std::span<const Pattern>, static_cast<std::size_t>(Phrase::kNone)> kTables = {
+    kReverts,          kTracers,  kMethods,  kArguments, kPlans,     kAccepted,  kConflicts,
+    kSenderLimits,     kPolicies, kInvalids, kTooLarges, kAuths,     kThrottles, kUnsupporteds,
+    kUnsupportedCalls, kBehinds,  kMissings, kTimeouts,  kNodeFaults};
+
+constexpr bool has_lasting_effect(Phrase phrase) noexcept {
+  return phrase == Phrase::kAuth || phrase == Phrase::kThrottle || phrase == Phrase::kUnsupported ||
+         phrase == Phrase::kTimeout || phrase == Phrase::kNodeFault;
 }
 
-bool any_fits(std::span<const Pattern> patterns, std::string_view text) noexcept {
-  return std::ranges::any_of(patterns, [&](const Pattern& pattern) { return fits(pattern, text); });
+// All patterns are looked for at once: each hangs in a chain under the hash of its first four
+// characters, and each place of the message is a look into one chain, most of which are empty.
+constexpr std::size_t kKeyChars = 4;
+constexpr unsigned kHashBits = 11;
+constexpr std::uint16_t kEnd = 0xffff;
+
+constexpr std::size_t chain_of(std::uint32_t key) noexcept {
+  return (key * 0x9e3779b1U) >> (32 - kHashBits);
 }
 
-std::optional<Outcome> first_fit(std::span<const Group> groups, std::string_view text) noexcept {
-  for (const Group& group : groups) {
-    if (any_fits(group.patterns, text)) return group.outcome;
+constexpr std::uint32_t load_key(const char* chars, std::size_t size) noexcept {
+  std::uint32_t key = 0;
+  for (std::size_t i = 0; i < std::min(size, kKeyChars); ++i) {
+    key |= static_cast<std::uint32_t>(static_cast<unsigned char>(chars[i])) << (8 * i);
   }
-  return std::nullopt;
+  return key;
+}
+
+constexpr std::size_t kPatterns = [] {
+  std::size_t count = 0;
+  for (const auto table : kTables) count += table.size();
+  return count;
+}();
+
+struct Entry {
+  const Pattern* pattern = nullptr;
+  Phrase phrase = Phrase::kNone;
+  std::uint16_t next = kEnd;
+};
+
+struct Index {
+  std::array<std::uint16_t, std::size_t{1} << kHashBits> heads{};
+  std::array<Entry, kPatterns> entries{};
+};
+
+constexpr Index kIndex = [] {
+  Index index;
+  index.heads.fill(kEnd);
+  std::size_t used = 0;
+  for (std::size_t table = 0; table < kTables.size(); ++table) {
+    for (const Pattern& pattern : kTables[table]) {
+      auto& head = index.heads[chain_of(load_key(pattern.text.data(), pattern.text.size()))];
+      index.entries[used] = {&pattern, static_cast<Phrase>(table), head};
+      head = static_cast<std::uint16_t>(used++);
+    }
+  }
+  return index;
+}();
+
+static_assert(std::ranges::all_of(kIndex.entries, [](const Entry& entry) {
+  return entry.pattern->text.size() >= kKeyChars || entry.pattern->where == kWhole;
+}));
+
+/// A message in lower case, with zeros behind it so that a key can be read at every place.
+struct Lowered {
+  static constexpr std::size_t kMax = 512;
+
+  explicit Lowered(std::string_view text) noexcept : size(std::min(text.size(), kMax)) {
+    for (std::size_t i = 0; i < size; ++i) {
+      const char c = text[i];
+      chars[i] = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+    std::fill_n(chars.begin() + static_cast<std::ptrdiff_t>(size), kKeyChars, '\0');
+  }
+  [[nodiscard]] std::string_view view() const noexcept { return {chars.data(), size}; }
+
+  std::array<char, kMax + kKeyChars> chars;
+  std::size_t size;
+};
+
+bool fits(const Pattern& pattern, std::string_view text, std::size_t at) noexcept {
+  if (pattern.where != kAnywhere && at != 0) return false;
+  if (pattern.where == kWhole && text.size() != pattern.text.size()) return false;
+  const auto rest = text.substr(at);
+  return rest.starts_with(pattern.text) &&
+         (pattern.then.empty() || rest.find(pattern.then, pattern.text.size()) != rest.npos);
 }
 
 }  // namespace
 
-LoweredText::LoweredText(std::string_view text) noexcept
-    : size_(std::min(text.size(), chars_.size())) {
-  for (std::size_t i = 0; i < size_; ++i) {
-    const char c = text[i];
-    chars_[i] = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+Phrases::Phrases(std::string_view message) noexcept {
+  const Lowered lowered(message);
+  const auto text = lowered.view();
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    auto slot = kIndex.heads[chain_of(load_key(text.data() + at, kKeyChars))];
+    while (slot != kEnd) {
+      const Entry& entry = kIndex.entries[slot];
+      slot = entry.next;
+      if (has(entry.phrase) && !entry.pattern->with_request_code) continue;
+      if (!fits(*entry.pattern, text, at)) continue;
+      found_ |= bit(entry.phrase);
+      if (!has_lasting_effect(entry.phrase) || entry.pattern->with_request_code) {
+        beside_request_ |= bit(entry.phrase);
+      }
+    }
+    if (has(Phrase::kHalt)) return;
   }
 }
 
-bool matches_halt(std::string_view lowered) noexcept {
-  return any_fits(kReverts, lowered);
-}
-
-bool matches_tracer_failure(std::string_view lowered) noexcept {
-  return any_fits(kTracers, lowered);
-}
-
-bool rejects_method(std::string_view lowered) noexcept {
-  return any_fits(kMethods, lowered);
-}
-
-bool rejects_argument(std::string_view lowered) noexcept {
-  return any_fits(kArguments, lowered);
-}
-
-bool beyond_plan(std::string_view lowered) noexcept {
-  return any_fits(kPlans, lowered);
-}
-
-std::optional<Outcome> match_transaction(std::string_view lowered) noexcept {
-  return first_fit(kTransaction, lowered);
-}
-
-std::optional<Outcome> match_general(std::string_view lowered, bool blames_request) noexcept {
-  if (!blames_request) return first_fit(kGeneral, lowered);
-  for (const Group& group : kGeneral) {
-    const bool narrow = blames_upstream(group.outcome);
-    const auto counts = [&](const Pattern& pattern) {
-      return (!narrow || pattern.with_request_code) && fits(pattern, lowered);
-    };
-    if (std::ranges::any_of(group.patterns, counts)) return group.outcome;
-  }
-  return std::nullopt;
+Phrase Phrases::lowest(std::uint32_t set, Phrase from, Phrase to) noexcept {
+  const std::uint32_t range = (bit(to) << 1) - bit(from);
+  const std::uint32_t within = set & range;
+  return within == 0 ? Phrase::kNone : static_cast<Phrase>(std::countr_zero(within));
 }
 
 }  // namespace sluice::ethereum

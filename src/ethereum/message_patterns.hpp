@@ -3,55 +3,77 @@
 // overlap too much to decide alone, so texts come first and codes fill the gaps.
 #pragma once
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string_view>
-
-#include "ethereum/outcome.hpp"
 
 namespace sluice::ethereum {
 
-/// A message in lower case, on the stack. Texts are told apart by their beginnings, so only those
-/// are kept: an error of megabytes costs no more than one of 512 bytes.
-class LoweredText {
- public:
-  explicit LoweredText(std::string_view text) noexcept;
-  [[nodiscard]] std::string_view view() const noexcept { return {chars_.data(), size_}; }
-
- private:
-  std::array<char, 512> chars_;
-  std::size_t size_;
+/// What a phrase says. Where several fit one message, the first of those that count decides.
+enum class Phrase : std::uint8_t {
+  /// The EVM ran and stopped. Goes before all others: what follows "execution reverted" is written
+  /// by the contract, and
+  /// whatever it says must not put blame on a node.
+  kHalt,
+  /// A tracer written in JavaScript is the caller's program, and so is the text that it throws.
+  kTracer,
+  /// The method, not the block or the state, is what the node lacks; the text quotes the method's
+  /// name.
+  kMethod,
+  /// The request is at fault, said in a form that may quote parts of it.
+  kArgument,
+  /// The key is good, but its plan leaves this method or these blocks out: no reason to avoid the
+  /// upstream for others.
+  kPlan,
+  // What a transaction pool says. Accepted first: some say "already known" and a reason in one
+  // message.
+  kAccepted,
+  kConflict,
+  kSenderLimit,
+  kPolicy,
+  kInvalid,
+  // All else. Ranges first, since providers word them as limits; then money, then rates.
+  kTooLarge,
+  kAuth,
+  kThrottle,
+  kUnsupported,
+  kUnsupportedCall,
+  kBehind,
+  kMissing,
+  kTimeout,
+  kNodeFault,
+  /// No phrase fits.
+  kNone,
 };
 
-/// All below take lower-case text.
+/// The phrases within one message.
+class Phrases {
+ public:
+  /// One pass over the message, without regard to case; its length matters only up to 512 bytes,
+  /// where all texts have told what they are. Stops at a halt, which decides alone.
+  explicit Phrases(std::string_view message) noexcept;
 
-/// The EVM ran and stopped. Must be asked before all others: what follows "execution reverted" is
-/// written by the contract, and whatever it says must not put blame on a node.
-[[nodiscard]] bool matches_halt(std::string_view lowered) noexcept;
+  [[nodiscard]] bool has(Phrase phrase) const noexcept { return (found_ & bit(phrase)) != 0; }
 
-/// A tracer written in JavaScript is the caller's program, and so is the text that it throws.
-[[nodiscard]] bool matches_tracer_failure(std::string_view lowered) noexcept;
+  /// The first of the phrases from `from` to `to`, both included, or kNone.
+  [[nodiscard]] Phrase first(Phrase from, Phrase to) const noexcept {
+    return lowest(found_, from, to);
+  }
 
-/// The method, not the block or the state, is what the node lacks; the text quotes the method's
-/// name.
-[[nodiscard]] bool rejects_method(std::string_view lowered) noexcept;
+  /// The same for a message whose code says that the request is malformed, and which may therefore
+  /// quote it: only those patterns count that have no lasting effect on the upstream, or that are
+  /// known to come with such codes.
+  [[nodiscard]] Phrase first_beside_request(Phrase from, Phrase to) const noexcept {
+    return lowest(beside_request_, from, to);
+  }
 
-/// The request is at fault, said in a form that may quote parts of it.
-[[nodiscard]] bool rejects_argument(std::string_view lowered) noexcept;
+ private:
+  static constexpr std::uint32_t bit(Phrase phrase) noexcept {
+    return std::uint32_t{1} << static_cast<unsigned>(phrase);
+  }
+  static Phrase lowest(std::uint32_t set, Phrase from, Phrase to) noexcept;
 
-/// The key is good, but its plan leaves this method or these blocks out: no reason to avoid the
-/// upstream for others.
-[[nodiscard]] bool beyond_plan(std::string_view lowered) noexcept;
-
-/// What a transaction pool says about a transaction; nullopt when nothing fits.
-[[nodiscard]] std::optional<Outcome> match_transaction(std::string_view lowered) noexcept;
-
-/// All else; the first fit counts. With `blames_request` (the code says that the request is
-/// malformed, and such texts may quote it) only those patterns count that put no blame on the
-/// upstream, or are known to come with such codes.
-[[nodiscard]] std::optional<Outcome> match_general(std::string_view lowered,
-                                                   bool blames_request) noexcept;
+  std::uint32_t found_ = 0;
+  std::uint32_t beside_request_ = 0;
+};
 
 }  // namespace sluice::ethereum

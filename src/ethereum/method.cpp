@@ -5,6 +5,8 @@
 #include <array>
 #include <bit>
 #include <cstddef>
+#include <cstring>
+#include <type_traits>
 
 #include "ethereum/method_rows.hpp"
 
@@ -46,6 +48,12 @@ static_assert(kCount * 2 < kSlots);
 
 constexpr std::uint64_t load8(const char* p) noexcept {
   std::uint64_t value = 0;
+  if constexpr (std::endian::native == std::endian::little) {
+    if (!std::is_constant_evaluated()) {
+      std::memcpy(&value, p, sizeof value);
+      return value;
+    }
+  }
   for (unsigned i = 0; i < 8; ++i) {
     value |= static_cast<std::uint64_t>(static_cast<unsigned char>(p[i])) << (8 * i);
   }

@@ -76,7 +76,7 @@ MethodFilter::Rule MethodFilter::parse(std::string_view entry, std::size_t layer
   return {std::string(entry), static_cast<std::uint8_t>(layer), prefix, allow};
 }
 
-/// Both fit the same method.
+/// The order of precedence between two rules that fit the same method.
 bool MethodFilter::outranks(const Rule& a, const Rule& b) noexcept {
   if (a.prefix != b.prefix) return b.prefix;
   if (a.text.size() != b.text.size()) return a.text.size() > b.text.size();
@@ -111,7 +111,7 @@ MethodFilter::MethodFilter(std::vector<Rule> rules) {
       rules.push_back(parse(method.name, kBuiltInLayer, false));
     }
   }
-  std::ranges::stable_sort(rules, outranks);
+  std::ranges::sort(rules, outranks);
   for (const Method& method : methods()) {
     const auto winner = std::ranges::find_if(rules, [&](const Rule& rule) {
       return rule.prefix ? method.name.starts_with(rule.text) : method.name == rule.text;
@@ -122,8 +122,10 @@ MethodFilter::MethodFilter(std::vector<Rule> rules) {
     rule.text = lowered(rule.text);
     (rule.prefix ? prefixes_ : names_).push_back(std::move(rule));
   }
-  // Stable, and each list is in falling rank: of rules with one text the winner stays in front.
-  std::ranges::stable_sort(names_, {}, &Rule::text);
+  // Of rules with one text the winner comes first, and stays.
+  std::ranges::sort(names_, [](const Rule& a, const Rule& b) {
+    return a.text != b.text ? a.text < b.text : outranks(a, b);
+  });
   const auto repeated = std::ranges::unique(names_, {}, &Rule::text);
   names_.erase(repeated.begin(), repeated.end());
 }

@@ -132,7 +132,8 @@ TEST_CASE("what is no transaction has no id") {
       "0x80",      // an empty string
       "0x00" + typed.substr(4),
       "0x71" + typed.substr(4),  // zkSync's own type, whose hash is made otherwise
-      "0xf800",                  // a long form where the short one would do
+      "0xf801c0",
+      "0xf800",  // a long form where the short one would do
       "0xffffffffffffffffff",
   };
   for (const auto& raw : cases) {
