@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -124,6 +125,65 @@ TEST_CASE("each probe counts where it should, summed over the threads") {
   CHECK(series(page, "sluice_log_dropped_total") >= 0);
   CHECK(series(page, "process_resident_memory_bytes") > 0);
   CHECK(!has(page, "\"other\""));
+}
+
+TEST_CASE("every word of every set has a number of its own") {
+  const LabelSets sets = test_sets();
+  Registry registry(1, sets);
+  WorkerMetrics& on = registry.worker(0);
+  const ChainSlot chain = registry.chain("c");
+  const UpstreamSlot upstream = registry.upstream(chain, "u");
+  const ClientSlot client = registry.client("b");
+  struct Probe {
+    const std::vector<std::string>* words;
+    std::function<void(std::size_t)> event;
+    std::string before, after;  // the series' name around its word
+  };
+  const std::string of_chain = R"({chain="c",)", of_upstream = R"({chain="c",upstream="u",)";
+  const sluice::Duration none{};
+  const std::vector<Probe> probes = {
+      {&sets.reject_reasons, [&](std::size_t i) { on.rejected(i); },
+       "sluice_rejected_total{reason=\"", "\"}"},
+      {&sets.protocols, [&](std::size_t i) { on.client_connections(i, 1); },
+       "sluice_client_connections{protocol=\"", "\"}"},
+      {&sets.methods, [&](std::size_t i) { on.call_finished(chain, i, 1, none, none); },
+       "sluice_calls_total" + of_chain + "method=\"", "\",outcome=\"revert\"}"},
+      {&sets.outcomes, [&](std::size_t i) { on.client_call(client, i); },
+       "sluice_client_calls_total{client=\"b\",outcome=\"", "\"}"},
+      {&sets.priorities, [&](std::size_t i) { on.queue_wait(chain, i, none); },
+       "sluice_queue_wait_seconds_count" + of_chain + "priority=\"", "\"}"},
+      {&sets.queue_reject_reasons, [&](std::size_t i) { on.queue_rejected(chain, i); },
+       "sluice_queue_rejected_total" + of_chain + "reason=\"", "\"}"},
+      {&sets.retry_reasons, [&](std::size_t i) { on.retry(chain, i); },
+       "sluice_retries_total" + of_chain + "reason=\"", "\"}"},
+      {&sets.attempt_outcomes, [&](std::size_t i) { on.attempt_finished(upstream, i, none); },
+       "sluice_upstream_attempts_total" + of_upstream + "outcome=\"", "\"}"},
+      {&sets.health_check_outcomes, [&](std::size_t i) { on.health_check(upstream, i, none); },
+       "sluice_health_checks_total" + of_upstream + "outcome=\"", "\"}"},
+      {&sets.close_reasons, [&](std::size_t i) { on.connection_closed(upstream, i); },
+       "sluice_pool_connections_closed_total" + of_upstream + "reason=\"", "\"}"},
+  };
+  // Each series gets a count that no other has.
+  int times = 0;
+  for (const Probe& probe : probes) {
+    for (std::size_t i = 0; i < probe.words->size(); ++i) {
+      ++times;
+      for (int n = 0; n < times; ++n) probe.event(i);
+    }
+  }
+  on.connection_created(upstream);
+  const std::string page = registry.render();
+  times = 0;
+  for (const Probe& probe : probes) {
+    for (const std::string& word : *probe.words) {
+      CAPTURE(probe.before, word);
+      CHECK(series(page, probe.before + word + probe.after) == ++times);
+    }
+  }
+  const std::string bare = R"({chain="c",upstream="u"})";
+  CHECK(series(page, "sluice_pool_connections_created_total" + bare) == 1);
+  CHECK(series(page, "sluice_upstream_throttled_total" + bare) == 0);
+  CHECK(series(page, "sluice_upstream_recoveries_total" + bare) == 0);
 }
 
 TEST_CASE("a name keeps its slot, and no slot has two names") {
