@@ -7,8 +7,9 @@
 namespace sluice::ws {
 namespace {
 
-/// A string that once held a large message is not kept for the rest of a long life.
-constexpr std::size_t kKeepCapacity = std::size_t{16} << 10;
+/// A string that once held a larger message is not kept while the connection idles: there are
+/// thousands of them.
+constexpr std::size_t kKeepCapacity = std::size_t{4} << 10;
 
 constexpr bool is_control(std::uint8_t first_byte) noexcept {
   return (first_byte & 0x08U) != 0;

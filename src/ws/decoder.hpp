@@ -58,7 +58,8 @@ class Decoder {
   /// dropping `consumed` bytes from the front, but not before the event's views were used. The
   /// bytes that stay must be given again at the front, as this call left them (part of them is
   /// unmasked already); they may have moved. After kClose or kError everything is consumed and
-  /// ignored. Total work is linear in the bytes, however they are cut.
+  /// ignored. The call that says kNeedMore also gives back the memory of a gathered message, so
+  /// make it even when no bytes are left. Total work is linear in the bytes, however they are cut.
   [[nodiscard]] Event next(char* data, std::size_t size, std::size_t& consumed, TimePoint now);
 
   /// True when the frame that is being read must lie in the buffer as a whole: `total` is then how
