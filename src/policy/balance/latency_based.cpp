@@ -63,20 +63,17 @@ class LatencyBased final : public Balancer {
 
   std::optional<std::uint32_t> fastest(std::span<const Candidate> candidates) noexcept {
     double lowest = HUGE_VAL;
-    double lowest_of_all = HUGE_VAL;
     for (const Candidate& candidate : candidates) {
-      if (!known(candidate)) continue;
-      lowest_of_all = std::min(lowest_of_all, candidate.latency_s);
-      if (has_room(candidate)) lowest = std::min(lowest, candidate.latency_s);
+      if (known(candidate) && has_room(candidate)) lowest = std::min(lowest, candidate.latency_s);
     }
-    const double band = (std::isinf(lowest) ? lowest_of_all : lowest) + kBandSeconds;
-    return pick_least(candidates, rotation_, [band](const Candidate& a, const Candidate& b) {
-      const bool a_in = known(a) && a.latency_s <= band;
-      const bool b_in = known(b) && b.latency_s <= band;
-      if (a_in != b_in) return a_in;
-      if (a_in && a.score != b.score) return a.score > b.score;
-      return a.in_flight < b.in_flight;
-    });
+    if (std::isinf(lowest)) return pick_least(candidates, rotation_, fewer_in_flight);
+    const double band = lowest + kBandSeconds;
+    return pick_least(
+        candidates, rotation_,
+        [band](const Candidate& c) { return c.latency_s <= band && known(c) && has_room(c); },
+        [](const Candidate& a, const Candidate& b) {
+          return a.score != b.score ? a.score > b.score : a.in_flight < b.in_flight;
+        });
   }
 
   Rotation rotation_;

@@ -40,26 +40,41 @@ class Rotation {
   std::uint64_t clock_ = 0;
 };
 
-/// The candidate that is least by `less`, those with room before the full ones, the longest waiting
-/// among equals; marks it as picked. Nothing when no candidate is known.
-template <class Less>
+/// The candidate that is least by `less` among those for which `wanted` holds, the longest waiting
+/// among equals; marks it as picked. Nothing when no known candidate is wanted.
+template <class Wanted, class Less>
 [[nodiscard]] std::optional<std::uint32_t> pick_least(std::span<const Candidate> candidates,
-                                                      Rotation& rotation, Less less) noexcept {
+                                                      Rotation& rotation, Wanted wanted,
+                                                      Less less) noexcept {
   const Candidate* best = nullptr;
   for (const Candidate& candidate : candidates) {
-    if (!rotation.knows(candidate)) continue;
-    if (best == nullptr) {
-      best = &candidate;
-    } else if (has_room(candidate) != has_room(*best)) {
-      if (has_room(candidate)) best = &candidate;
-    } else if (less(candidate, *best) ||
-               (!less(*best, candidate) && rotation.stamp(candidate) < rotation.stamp(*best))) {
+    if (!rotation.knows(candidate) || !wanted(candidate)) continue;
+    if (best == nullptr || less(candidate, *best) ||
+        (!less(*best, candidate) && rotation.stamp(candidate) < rotation.stamp(*best))) {
       best = &candidate;
     }
   }
   if (best == nullptr) return std::nullopt;
   rotation.picked(*best);
   return static_cast<std::uint32_t>(best - candidates.data());
+}
+
+/// The same over those with room, or over all when none has.
+template <class Less>
+[[nodiscard]] std::optional<std::uint32_t> pick_least(std::span<const Candidate> candidates,
+                                                      Rotation& rotation, Less less) noexcept {
+  const auto position = pick_least(candidates, rotation, has_room, less);
+  if (position) return position;
+  return pick_least(candidates, rotation, [](const Candidate&) { return true; }, less);
+}
+
+[[nodiscard]] inline bool fewer_in_flight(const Candidate& a, const Candidate& b) noexcept {
+  return a.in_flight < b.in_flight;
+}
+
+/// For turns: nobody is less than anybody.
+[[nodiscard]] inline bool all_equal(const Candidate&, const Candidate&) noexcept {
+  return false;
 }
 
 }  // namespace sluice::policy

@@ -12,8 +12,7 @@ class RoundRobin final : public Balancer {
   std::optional<std::uint32_t> pick(std::span<const Candidate> candidates, const PickContext&,
                                     Random& random) noexcept override {
     rotation_.start(candidates, random);
-    return pick_least(candidates, rotation_,
-                      [](const Candidate&, const Candidate&) { return false; });
+    return pick_least(candidates, rotation_, all_equal);
   }
   std::string_view name() const noexcept override { return "round-robin"; }
 
@@ -28,9 +27,7 @@ class LeastConnections final : public Balancer {
   std::optional<std::uint32_t> pick(std::span<const Candidate> candidates, const PickContext&,
                                     Random& random) noexcept override {
     rotation_.start(candidates, random);
-    return pick_least(candidates, rotation_, [](const Candidate& a, const Candidate& b) {
-      return a.in_flight < b.in_flight;
-    });
+    return pick_least(candidates, rotation_, fewer_in_flight);
   }
   std::string_view name() const noexcept override { return "least-connections"; }
 

@@ -25,8 +25,7 @@ class Weighted final : public Balancer {
     if (position) return position;
     // Weight 0 takes an upstream out of the shares, but an answer from it is better than none.
     unweighted_.start(candidates, random);
-    return pick_least(candidates, unweighted_,
-                      [](const Candidate&, const Candidate&) { return false; });
+    return pick_least(candidates, unweighted_, all_equal);
   }
   std::string_view name() const noexcept override { return "weighted"; }
 
@@ -37,22 +36,26 @@ class Weighted final : public Balancer {
   /// 0 for an upstream without a share.
   [[nodiscard]] double share(const Candidate& candidate, bool room) const noexcept {
     if (candidate.index >= current_.size() || (room && !has_room(candidate))) return 0.0;
-    return candidate.weight > 0.0 && std::isfinite(candidate.weight) ? candidate.weight : 0.0;
+    return candidate.weight > 0.0 && candidate.weight < HUGE_VAL ? candidate.weight : 0.0;
   }
 
+  /// Selects without branching: who leads is what no predictor can guess.
   std::optional<std::uint32_t> step(std::span<const Candidate> candidates, bool room) noexcept {
+    double* const current = current_.data();
     double total = 0.0;
-    const Candidate* best = nullptr;
-    for (const Candidate& candidate : candidates) {
-      const double weight = share(candidate, room);
+    double most = -HUGE_VAL;
+    std::size_t best = candidates.size();
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      const double weight = share(candidates[i], room);
       if (weight <= 0.0) continue;
       total += weight;
-      current_[candidate.index] += weight;
-      if (best == nullptr || current_[candidate.index] > current_[best->index]) best = &candidate;
+      const double gained = current[candidates[i].index] += weight;
+      best = gained > most ? i : best;
+      most = gained > most ? gained : most;
     }
-    if (best == nullptr) return std::nullopt;
-    current_[best->index] -= total;
-    return static_cast<std::uint32_t>(best - candidates.data());
+    if (best == candidates.size()) return std::nullopt;
+    current[candidates[best].index] -= total;
+    return static_cast<std::uint32_t>(best);
   }
 
   /// Begins somewhere within the cycle, so that workers which start together do not all begin with

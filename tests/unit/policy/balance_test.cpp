@@ -10,44 +10,13 @@
 #include "policy/balance/balancer.hpp"
 #include "support/catch.hpp"
 #include "unit/policy/allocations.hpp"
+#include "unit/policy/balance_support.hpp"
 #include "unit/policy/sim.hpp"
 
 namespace sluice::policy {
 namespace {
 
 using namespace test;
-
-std::vector<Candidate> equal(std::uint32_t n) {
-  std::vector<Candidate> candidates(n);
-  for (std::uint32_t i = 0; i < n; ++i) candidates[i].index = i;
-  return candidates;
-}
-
-std::vector<Candidate> weighted(const std::vector<double>& weights) {
-  std::vector<Candidate> candidates = equal(static_cast<std::uint32_t>(weights.size()));
-  std::size_t i = 0;
-  for (const double weight : weights) candidates[i++].weight = weight;
-  return candidates;
-}
-
-/// The indices of `picks` picks over an unchanging set.
-std::vector<std::uint32_t> run(Balancer& balancer, const std::vector<Candidate>& candidates,
-                               std::size_t picks, Random& random, TimePoint now = at(0s)) {
-  std::vector<std::uint32_t> indices;
-  for (std::size_t i = 0; i < picks; ++i) {
-    const auto position = balancer.pick(candidates, {.now = now}, random);
-    REQUIRE(position);
-    REQUIRE(*position < candidates.size());
-    indices.push_back(candidates[*position].index);
-  }
-  return indices;
-}
-
-std::map<std::uint32_t, int> tally(const std::vector<std::uint32_t>& indices) {
-  std::map<std::uint32_t, int> counts;
-  for (const auto index : indices) ++counts[index];
-  return counts;
-}
 
 bool is_rotation_of(const std::string& sequence, const std::string& cycle) {
   return sequence.size() == cycle.size() && (cycle + cycle).find(sequence) != std::string::npos;
@@ -338,124 +307,6 @@ TEST_CASE("weighted: weight 0 is used only when nobody else is left, and then in
         std::map<std::uint32_t, int>{{1, 100}});
   CHECK(tally(run(*balancer, weighted({0, 0, -1}), 99, random)) ==
         std::map<std::uint32_t, int>{{0, 33}, {1, 33}, {2, 33}});
-}
-
-TEST_CASE("latency-based: the lowest latency wins, inside 10 ms the better score") {
-  struct Row {
-    const char* name;
-    std::vector<double> latency_ms;
-    std::vector<double> score;
-    std::vector<std::uint32_t> winners;
-  };
-  const std::vector<Row> rows = {
-      {"clear winner", {50, 20, 90}, {1, 0.1, 1}, {1}},
-      {"just outside the band", {20, 30.5}, {0.2, 1}, {0}},
-      {"just inside the band", {20, 29.5}, {0.2, 1}, {1}},
-      {"the band starts at the lowest, not at the best", {20, 29, 38}, {0.2, 0.5, 1}, {1}},
-      {"equal scores share", {20, 25, 29}, {0.5, 0.5, 0.5}, {0, 1, 2}},
-      {"two of three share", {20, 25, 29}, {0.9, 0.4, 0.9}, {0, 2}},
-      {"a hair better is better", {20, 25}, {0.990, 0.991}, {1}},
-      {"an unknown one does not set the band", {0, 200, 205}, {1, 0.5, 0.9}, {2}},
-  };
-  for (const Row& row : rows) {
-    INFO(row.name);
-    auto candidates = equal(static_cast<std::uint32_t>(row.latency_ms.size()));
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      candidates[i].latency_s = row.latency_ms[i] / 1000;
-      candidates[i].score = row.score[i];
-      candidates[i].in_flight = 1;  // nobody is idle, so nothing is explored
-    }
-    Random random(9);
-    auto balancer = make_balancer("latency-based", 3);
-    std::vector<std::uint32_t> winners;
-    for (const auto& [index, times] : tally(run(*balancer, candidates, 120, random))) {
-      winners.push_back(index);
-      CHECK(times == static_cast<int>(120 / row.winners.size()));
-    }
-    CHECK(winners == row.winners);
-  }
-}
-
-TEST_CASE("latency-based: among equals the one with fewer in flight") {
-  Random random(10);
-  auto candidates = equal(3);
-  for (auto& c : candidates) {
-    c.latency_s = 0.02;
-    c.in_flight = 5;
-  }
-  candidates[2].in_flight = 4;
-  auto balancer = make_balancer("latency-based", 3);
-  CHECK(tally(run(*balancer, candidates, 50, random))[2] == 50);
-}
-
-TEST_CASE("latency-based: exploration is bounded to one pick in twenty and one call at a time") {
-  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
-    CAPTURE(seed);
-    Random random(seed);
-    auto candidates = equal(4);
-    candidates[0].latency_s = 0.05;
-    auto balancer = make_balancer("latency-based", 4);
-    int explored = 0;
-    for (int i = 1; i <= 1000; ++i) {
-      const auto index = candidates[*balancer->pick(candidates, {.now = at(0s)}, random)].index;
-      if (index != 0) ++explored;
-      REQUIRE(explored <= i / 20 + 1);
-    }
-    CHECK(explored >= 49);
-    // All unknown ones have a call on them: nothing more is risked.
-    for (std::size_t i = 1; i < 4; ++i) candidates[i].in_flight = 1;
-    CHECK(tally(run(*balancer, candidates, 200, random))[0] == 200);
-  }
-}
-
-TEST_CASE("latency-based: an upstream that was slow once is measured again") {
-  Random random(11);
-  auto candidates = equal(2);
-  candidates[0].latency_s = 0.02;
-  candidates[1].latency_s = 0.9;
-  auto balancer = make_balancer("latency-based", 2);
-  CHECK(tally(run(*balancer, candidates, 1000, random, at(0s)))[1] == 0);
-  CHECK(tally(run(*balancer, candidates, 1000, random, at(9s)))[1] == 0);
-  CHECK(tally(run(*balancer, candidates, 20, random, at(11s)))[1] == 1);
-  CHECK(tally(run(*balancer, candidates, 1000, random, at(11s)))[1] == 0);
-  candidates[1].latency_s = 0.001;
-  CHECK(tally(run(*balancer, candidates, 1000, random, at(12s)))[1] == 1000);
-}
-
-TEST_CASE("latency-based: nothing known is shared in turn") {
-  Random random(12);
-  auto balancer = make_balancer("latency-based", 3);
-  for (const auto& [index, times] : tally(run(*balancer, equal(3), 300, random))) {
-    CHECK(times == 100);
-  }
-}
-
-// Hidden; run it in a Release build: unit_policy "[pick-cost]"
-TEST_CASE("pick cost", "[.][pick-cost]") {
-  for (const auto name : balancer_names()) {
-    for (const std::uint32_t n : {2U, 8U, 64U}) {
-      Random random(1);
-      auto balancer = make_balancer(name, 64);
-      auto candidates = equal(n);
-      for (auto& c : candidates) {
-        c.weight = static_cast<double>(1 + c.index % 3);
-        c.latency_s = 0.02 + 0.001 * c.index;
-        c.in_flight = static_cast<std::uint32_t>(random.below(4));
-      }
-      constexpr int kPicks = 2'000'000;
-      double best = HUGE_VAL;
-      std::uint64_t sum = 0;
-      for (int round = 0; round < 5; ++round) {
-        const TimePoint start = now();
-        for (int i = 0; i < kPicks; ++i) {
-          sum += *balancer->pick(candidates, {.now = start}, random);
-        }
-        best = std::min(best, seconds(now() - start) / kPicks * 1e9);
-      }
-      WARN(name << " at " << n << ": " << best << " ns per pick (" << sum % 2 << ")");
-      CHECK(best < (n <= 8 ? 100 : 250));
-    }
-  }
 }
 
 }  // namespace sluice::policy

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/chain_health.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+
+namespace sluice::policy {
+namespace {
+
+std::size_t count(UpstreamSet set) noexcept {
+  return static_cast<std::size_t>(std::popcount(set));
+}
+
+}  // namespace
+
+ChainHealth::ChainHealth(const HealthOptions& options, std::size_t upstreams)
+    : options_(options),
+      heads_(options.head, std::min(upstreams, kUpstreamsMax)),
+      upstreams_(std::min(upstreams, kUpstreamsMax), UpstreamHealth(options)),
+      serving_(upstreams_.size(), Serving::kOut) {
+  changes_.reserve(upstreams_.size());
+}
+
+std::span<const RotationChange> ChainHealth::probe_ok(std::uint32_t upstream, const ProbeOk& probe,
+                                                      TimePoint now, Random& random) {
+  UpstreamHealth& health = upstreams_[upstream];
+  // A head counts only from an upstream that is known to be on this chain.
+  if (health.proven() || probe.chain_verified) heads_.report(upstream, probe.head, now);
+  health.probe_ok(probe, heads_.standing(upstream, now), now, random);
+  return settle();
+}
+
+std::span<const RotationChange> ChainHealth::probe_failed(std::uint32_t upstream,
+                                                          ProbeFailure failure, TimePoint now,
+                                                          Random& random) {
+  UpstreamHealth& health = upstreams_[upstream];
+  health.probe_failed(failure, now, random);
+  if (health.state() != HealthState::kUp) heads_.silence(upstream, now);
+  return settle();
+}
+
+std::span<const RotationChange> ChainHealth::wrong_chain(std::uint32_t upstream, TimePoint now,
+                                                         Random& random) {
+  upstreams_[upstream].wrong_chain(now, random);
+  heads_.silence(upstream, now);
+  return settle();
+}
+
+std::span<const RotationChange> ChainHealth::passive(std::uint32_t upstream, const Passive& calls,
+                                                     TimePoint now, Random& random) {
+  UpstreamHealth& health = upstreams_[upstream];
+  health.passive(calls, now, random);
+  if (health.reason() == DownReason::kUnreachable) heads_.silence(upstream, now);
+  return settle();
+}
+
+std::span<const RotationChange> ChainHealth::tick(TimePoint now) {
+  heads_.tick(now);
+  for (UpstreamHealth& health : upstreams_) health.tick(now);
+  return settle();
+}
+
+bool ChainHealth::up(std::size_t i) const noexcept {
+  return upstreams_[i].state() == HealthState::kUp;
+}
+
+bool ChainHealth::lost(std::size_t i) const noexcept {
+  return !upstreams_[i].answers() || upstreams_[i].reason() == DownReason::kUnreachable;
+}
+
+std::size_t ChainHealth::latest_down(UpstreamSet among) const noexcept {
+  std::size_t latest = kUpstreamsMax;
+  for (std::size_t i = 0; i < upstreams_.size(); ++i) {
+    if ((among & bit_of(i)) == 0) continue;
+    if (latest == kUpstreamsMax || upstreams_[i].left_at() > upstreams_[latest].left_at()) {
+      latest = i;
+    }
+  }
+  return latest;
+}
+
+/// Rules 2 to 5: of the proven upstreams that are down, those which stay in rotation all the same.
+UpstreamSet ChainHealth::bear_with(UpstreamSet proven, UpstreamSet up) noexcept {
+  const UpstreamSet down = proven & ~up;
+  panic_ = count(up) * 3 < count(proven);
+  UpstreamSet borne = 0;
+  for (std::size_t i = 0; i < upstreams_.size(); ++i) {
+    if ((down & bit_of(i)) != 0 && !lost(i)) borne |= bit_of(i);
+  }
+  if (!panic_) {
+    const double share = std::clamp(options_.eject_max_share, 0.0, 1.0);
+    const auto most = std::max<std::size_t>(
+        1, static_cast<std::size_t>(static_cast<double>(count(proven)) * share + 1e-9));
+    const std::size_t gone = count(down & ~borne);
+    const std::size_t may_leave = most > gone ? most - gone : 0;
+    // Those that went down last are borne, so the ones that have been out stay out.
+    UpstreamSet kept = 0;
+    while (count(borne) > may_leave) {
+      const UpstreamSet bit = bit_of(latest_down(borne));
+      borne &= ~bit;
+      kept |= bit;
+    }
+    borne = kept;
+  }
+  if ((up | borne) == 0 && down != 0) borne = bit_of(latest_down(down));
+  return borne;
+}
+
+std::span<const RotationChange> ChainHealth::settle() {
+  UpstreamSet proven = 0;
+  UpstreamSet well = 0;
+  for (std::size_t i = 0; i < upstreams_.size(); ++i) {
+    if (upstreams_[i].proven()) proven |= bit_of(i);
+    if (up(i)) well |= bit_of(i);
+  }
+  const UpstreamSet borne = bear_with(proven, well);
+  rotation_ = well | borne;
+  changes_.clear();
+  for (std::size_t i = 0; i < upstreams_.size(); ++i) {
+    Serving to = Serving::kOut;
+    if ((well & bit_of(i)) != 0) to = Serving::kIn;
+    if ((borne & bit_of(i)) != 0) to = Serving::kDegraded;
+    if (to == serving_[i]) continue;
+    changes_.push_back({static_cast<std::uint32_t>(i), serving_[i], to, upstreams_[i].reason()});
+    serving_[i] = to;
+  }
+  return changes_;
+}
+
+/// Median over the others, the lower one of two: a slow pair must not excuse each other.
+double ChainHealth::peer_median(std::size_t upstream) const noexcept {
+  std::array<double, kUpstreamsMax> known{};
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < upstreams_.size(); ++i) {
+    const double latency = upstreams_[i].latency_s();
+    if (i != upstream && latency > 0.0) known[n++] = latency;
+  }
+  if (n == 0) return 0.0;
+  const auto middle = known.begin() + static_cast<std::ptrdiff_t>((n - 1) / 2);
+  std::nth_element(known.begin(), middle, known.begin() + static_cast<std::ptrdiff_t>(n));
+  return *middle;
+}
+
+ScoreParts ChainHealth::score(std::uint32_t upstream, TimePoint now) const noexcept {
+  return upstreams_[upstream].score(peer_median(upstream), now);
+}
+
+}  // namespace sluice::policy

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "policy/head.hpp"
+#include "policy/health.hpp"
+#include "policy/score.hpp"
+#include "policy/upstream_set.hpp"
+
+namespace sluice::policy {
+
+/// What an upstream is used for.
+enum class Serving : std::uint8_t {
+  kOut,
+  kIn,
+  kDegraded,  ///< down by its own record, but kept in rotation because too little else is left
+};
+
+/// One upstream's part in the rotation changed: leave it (kOut), return to it (kIn), or bear with
+/// it (kDegraded).
+struct RotationChange {
+  std::uint32_t upstream = 0;
+  Serving from = Serving::kOut;
+  Serving to = Serving::kOut;
+  DownReason reason = DownReason::kNone;  ///< kNone for kIn
+};
+
+/// The upstreams of one chain together: each one's machine, the chain's head, and the guard over
+/// who may leave. The guard, in this order:
+/// 1. an upstream that was not shown to be on the right chain never serves, even as the last one;
+/// 2. one that cannot be connected to or leaves its probes unanswered leaves at once, however many
+/// have left: a call
+///    sent there is lost;
+/// 3. the others that are down (failing, lagging, frozen, syncing) leave in the order in which they
+/// went down, while
+///    no more than `eject_max_share` of the proven upstreams are out (one may always leave);
+/// 4. panic: when less than a third of the proven upstreams are up, no one leaves by rule 3;
+/// 5. the last one is never taken out: if nobody is left, the one that went down latest stays.
+/// Control thread only, owned by the health monitor, one per chain and configuration. At most 64
+/// upstreams. It sends no probes and counts no calls. Nothing is allocated after construction.
+class ChainHealth {
+ public:
+  ChainHealth(const HealthOptions& options, std::size_t upstreams);
+
+  // Each reports what changed in the rotation; the span is valid until the next call. `upstream` is
+  // below size().
+  std::span<const RotationChange> probe_ok(std::uint32_t upstream, const ProbeOk& probe,
+                                           TimePoint now, Random& random);
+  std::span<const RotationChange> probe_failed(std::uint32_t upstream, ProbeFailure failure,
+                                               TimePoint now, Random& random);
+  std::span<const RotationChange> wrong_chain(std::uint32_t upstream, TimePoint now,
+                                              Random& random);
+  std::span<const RotationChange> passive(std::uint32_t upstream, const Passive& calls,
+                                          TimePoint now, Random& random);
+  /// About every 100 ms.
+  std::span<const RotationChange> tick(TimePoint now);
+
+  [[nodiscard]] std::size_t size() const noexcept { return upstreams_.size(); }
+  /// Those that may be given calls, degraded ones included.
+  [[nodiscard]] UpstreamSet rotation() const noexcept { return rotation_; }
+  [[nodiscard]] Serving serving(std::uint32_t upstream) const noexcept {
+    return serving_[upstream];
+  }
+  [[nodiscard]] bool panic() const noexcept { return panic_; }
+  [[nodiscard]] const UpstreamHealth& upstream(std::uint32_t index) const noexcept {
+    return upstreams_[index];
+  }
+  [[nodiscard]] ScoreParts score(std::uint32_t upstream, TimePoint now) const noexcept;
+  [[nodiscard]] std::uint64_t chain_head() const noexcept { return heads_.chain_head(); }
+  [[nodiscard]] std::uint64_t head(std::uint32_t upstream) const noexcept {
+    return heads_.head(upstream);
+  }
+  [[nodiscard]] HeadStanding standing(std::uint32_t upstream, TimePoint now) const noexcept {
+    return heads_.standing(upstream, now);
+  }
+
+ private:
+  [[nodiscard]] bool up(std::size_t i) const noexcept;
+  [[nodiscard]] bool lost(std::size_t i) const noexcept;
+  [[nodiscard]] UpstreamSet bear_with(UpstreamSet proven, UpstreamSet up) noexcept;
+  [[nodiscard]] std::size_t latest_down(UpstreamSet among) const noexcept;
+  [[nodiscard]] double peer_median(std::size_t upstream) const noexcept;
+  std::span<const RotationChange> settle();
+
+  HealthOptions options_;
+  HeadTracker heads_;
+  std::vector<UpstreamHealth> upstreams_;
+  std::vector<Serving> serving_;
+  std::vector<RotationChange> changes_;
+  UpstreamSet rotation_ = 0;
+  bool panic_ = false;
+};
+
+}  // namespace sluice::policy
