@@ -158,7 +158,8 @@ TEST_CASE("known response fields are found, the first of several counts") {
       kInterim +
       "HTTP/1.1 429 Slow Down\r\nCONTENT-TYPE: text/html\r\nContent-Encoding: gzip\r\n"
       "Retry-After: 3\r\nLocation: /y\r\nretry-after: 9\r\nContent-Length: 0\r\n\r\n";
-  REQUIRE(parser.parse(data + "rest") == Status::kDone);
+  const std::string received = data + "rest";
+  REQUIRE(parser.parse(received) == Status::kDone);
   CHECK(parser.head().status == 429);
   CHECK(parser.head().content_type == "text/html");
   CHECK(parser.head().content_encoding == "gzip");
@@ -175,7 +176,8 @@ TEST_CASE("a 101 that was asked for ends the HTTP part") {
       "Sec-WebSocket-Accept: x\r\n\r\n";
   ResponseParser parser{ResponseLimits{}};
   parser.reset(true);
-  REQUIRE(parser.parse(kInterim + data + "\x81") == Status::kDone);
+  const std::string received = kInterim + data + "\x81";
+  REQUIRE(parser.parse(received) == Status::kDone);
   CHECK(parser.head().status == 101);
   CHECK(parser.head_bytes() == kInterim.size() + data.size());
   CHECK(parser.head().fields().find("sec-websocket-accept") == "x");
@@ -198,4 +200,16 @@ TEST_CASE("nothing of one response shows in the next") {
   parser.release();
   REQUIRE(parser.parse(second) == Status::kDone);
   CHECK(facts(parser) == facts(fresh));
+}
+
+TEST_CASE("views of a response follow the buffer") {
+  const std::string data = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
+  ResponseParser parser{ResponseLimits{}};
+  auto first = std::make_unique<HeapCopy>(data);
+  const HeapCopy second(data);
+  REQUIRE(parser.parse(first->view()) == Status::kDone);
+  REQUIRE(parser.parse(second.view()) == Status::kDone);
+  first.reset();
+  CHECK(parser.head().content_type.data() == second.view().data() + data.find("application"));
+  CHECK(parser.head().fields().find("Content-Type") == "application/json");
 }

@@ -63,13 +63,13 @@ TEST_CASE("every status fits, and every one that we send has a phrase") {
 }
 
 TEST_CASE("what we write, our own parsers read back") {
-  std::string out;
+  std::string out(kContinue);
   append_status_line(out, 200);
   append_field(out, "Content-Type", "application/json");
   append_field(out, "Content-Length", std::uint64_t{7});
   out += "\r\n";
   ResponseParser parser{ResponseLimits{}};
-  REQUIRE(parser.parse(std::string(kContinue) + out) == Status::kDone);
+  REQUIRE(parser.parse(out) == Status::kDone);
   CHECK(parser.head().status == 200);
   CHECK(parser.head().content_length == 7);
 }
