@@ -12,8 +12,9 @@ namespace {
 
 std::int64_t integer_or_zero(std::string_view token) noexcept {
   std::int64_t value = 0;
-  const char* const end = token.data() + token.size();
-  const auto [stop, error] = std::from_chars(token.data(), end, value);
+  const char* const begin = token.data();
+  const char* const end = begin + token.size();
+  const auto [stop, error] = std::from_chars(begin, end, value);
   return error == std::errc() && stop == end ? value : 0;
 }
 
@@ -51,7 +52,8 @@ ReplyKey reply_key(std::string_view raw) noexcept {
 ReplyView parse_reply(std::string_view body, std::size_t depth_max) {
   std::array<std::string_view, 3> tokens;
   bool repeated = false;
-  const char* const end = body.data() + body.size();
+  const char* const begin = body.data();
+  const char* const end = begin + body.size();
   Nesting nesting(depth_max);
   const auto visit = [&](std::string_view key, std::string_view value) {
     const ReplyKey which = reply_key(key);
@@ -60,7 +62,7 @@ ReplyView parse_reply(std::string_view body, std::size_t depth_max) {
     repeated = repeated || !token.empty();
     token = value;
   };
-  const char* const p = scan_object(skip_space(body.data(), end), end, nesting, visit);
+  const char* const p = scan_object(skip_space(begin, end), end, nesting, visit);
   if (p == nullptr || skip_space(p, end) != end || repeated) return {};
 
   ReplyView reply{.id = tokens[0], .result = tokens[1], .error = tokens[2]};

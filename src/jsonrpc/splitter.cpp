@@ -75,8 +75,9 @@ const Message& Splitter::split(std::string_view body, const Limits& limits) {
   nesting_.reset(limits.depth_max);
   too_many_ = false;
   message_ = {};
-  const char* const end = body.data() + body.size();
-  const char* p = skip_space(body.data(), end);
+  const char* p = body.data();
+  const char* const end = p + body.size();
+  p = skip_space(p, end);
   if (p == end) {
     refuse_message(kParseError, "parse error: empty message");
     return message_;

@@ -242,6 +242,22 @@ TEST_CASE("a batch that is too large is refused as a whole, with the first id") 
   CHECK(splitter.split(batch(4, "1"), limits).error_text == "batch too large");
 }
 
+TEST_CASE("a refused call carries nothing to run by mistake, and says why") {
+  Splitter splitter;
+  const CallView bad =
+      splitter.split(R"({"id":1,"method":"\u006d","params":[]})", {}).calls.front();
+  CHECK(bad.error_code == -32600);
+  CHECK(bad.method.empty());
+  CHECK(bad.params.empty());
+  CHECK(bad.error_text == "invalid request: jsonrpc must be \"2.0\"");
+  const std::string body = with_params("7");
+  const CallView params = splitter.split(body, {}).calls.front();
+  CHECK(params.error_code == -32602);
+  CHECK(params.method == "m");
+  CHECK(params.params.empty());
+  CHECK(params.error_text == "invalid params: must be an array or an object");
+}
+
 TEST_CASE("views point into the body, and decoded methods stay put while more are decoded") {
   std::string body = "[";
   for (int i = 0; i < 500; ++i) {

@@ -80,6 +80,7 @@ TEST_CASE("escapes are decoded") {
   CHECK(decoded(R"(\ud800\u0041)") ==
         "\xef\xbf\xbd"
         "A");
+  CHECK(decoded(R"(\udc00\udc00)") == "\xef\xbf\xbd\xef\xbf\xbd");
   CHECK(decoded(R"(\ud800\n)") == "\xef\xbf\xbd\n");
   CHECK(decoded(R"(\ud800\ud83d\ude00)") == "\xef\xbf\xbd\xf0\x9f\x98\x80");
   CHECK(equals_unescaped(R"(\u0069d)", "id"));
