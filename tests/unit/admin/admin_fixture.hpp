@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <future>
 #include <stdexcept>
@@ -117,8 +116,9 @@ class Raw {
     held_.erase(0, size);
     return out;
   }
-  /// True once the server has closed, and nothing was left unread.
-  bool closed() { return !more() && held_.empty() && !timed_out_; }
+  /// True once the server has closed in an orderly way (a reset could take an answer with it), with
+  /// nothing left unread.
+  bool closed() { return !more() && held_.empty() && orderly_; }
   /// As closed(), but gives up after `wait_ms`.
   bool closed_within(int wait_ms) {
     pollfd readable{fd_, POLLIN, 0};
@@ -130,14 +130,14 @@ class Raw {
   bool more() {
     std::array<char, 4096> piece{};
     const ssize_t n = ::recv(fd_, piece.data(), piece.size(), 0);
-    timed_out_ = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    orderly_ = n == 0;
     if (n > 0) held_.append(piece.data(), static_cast<std::size_t>(n));
     return n > 0;
   }
 
   int fd_;
   std::string held_;
-  bool timed_out_ = false;
+  bool orderly_ = false;
 };
 
 }  // namespace sluice::admin

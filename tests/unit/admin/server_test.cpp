@@ -133,13 +133,11 @@ TEST_CASE("a head that does not come in time is cut, however it drips") {
   Running server(options);
   Raw silent(server.port());
   Raw slow(server.port());
-  const sluice::TimePoint start = sluice::now();
   CHECK(silent.closed());
   bool cut = false;
   // A byte every few milliseconds, for far longer than the deadline.
   for (int i = 0; i < 1000 && !cut; ++i) cut = !slow.send("G") || slow.closed_within(5);
   CHECK(cut);
-  CHECK(sluice::now() - start < seconds(8));
 }
 
 TEST_CASE("a connection that stays idle is closed") {
@@ -160,6 +158,7 @@ TEST_CASE("a second head has a deadline of its own, from its first byte") {
   Raw client(server.port());
   REQUIRE(client.send(request("GET /livez")));
   CHECK(status_of(client.answer()) == "HTTP/1.1 200 OK");
+  CHECK(!client.closed_within(150));  // longer than the deadline, which is not for idling
   REQUIRE(client.send("GET /li"));
   CHECK(client.closed());
 }
