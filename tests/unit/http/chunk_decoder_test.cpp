@@ -133,6 +133,7 @@ std::vector<Case> bodies() {
       {"no name", extended(";"), "400 bad_chunk_extension"},
       {"no name, two semicolons", extended(";;a"), "400 bad_chunk_extension"},
       {"no value", extended(";a="), "400 bad_chunk_extension"},
+      {"no value, but a next extension", extended(";a=;b"), "400 bad_chunk_extension"},
       {"value, but no name", extended(";=b"), "400 bad_chunk_extension"},
       {"two values", extended(";a=b=c"), "400 bad_chunk_extension"},
       {"space behind the semicolon", extended("; a"), "400 bad_chunk_extension"},
