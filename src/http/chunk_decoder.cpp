@@ -14,7 +14,7 @@ constexpr std::uint64_t kSmallChunk = 16;
 
 std::uint64_t hex_value(char c) noexcept {
   if (is(kDigit, c)) return static_cast<std::uint64_t>(c - '0');
-  return static_cast<std::uint64_t>(to_lower(c) - 'a' + 10);
+  return static_cast<std::uint64_t>(to_lower(c)) - 'a' + 10;
 }
 
 }  // namespace
