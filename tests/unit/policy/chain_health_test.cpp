@@ -267,6 +267,15 @@ TEST_CASE("a liar's head neither moves the chain nor takes the honest out") {
   }
 }
 
+TEST_CASE("a head counts only from an upstream whose chain was checked") {
+  Random random(1);
+  ChainHealth health({}, 2);
+  health.probe_ok(0, {.head = 100, .chain_verified = true, .latency = 1ms}, at(0s), random);
+  health.probe_ok(1, {.head = 9000, .chain_verified = false, .latency = 1ms}, at(0s), random);
+  CHECK(health.chain_head() == 100);
+  CHECK(health.rotation() == 0b01);
+}
+
 TEST_CASE("of two upstreams a frozen one leaves, the moving one stays") {
   ChainSim sim(2, 3);
   sim.run(300s, kAllWell);
@@ -275,6 +284,18 @@ TEST_CASE("of two upstreams a frozen one leaves, the moving one stays") {
   CHECK(sim.health.rotation() == 0b01);
   CHECK(sim.health.upstream(1).reason() == DownReason::kFrozen);
   CHECK(sim.health.chain_head() + 1 >= sim.true_head());
+}
+
+TEST_CASE("the head follows the one that lives when the others have died, without calls to tell") {
+  for (const Node& dead : {refusing(), silent()}) {
+    ChainSim sim(3, 4);
+    sim.calls_per_s = 0;
+    sim.block_time = 1s;
+    sim.run(60s, kAllWell);
+    sim.run(15s, [&](Duration, Nodes& nodes) { nodes[0] = nodes[1] = dead; });
+    CHECK(sim.health.rotation() == 0b100);
+    CHECK(sim.health.chain_head() + 3 >= sim.true_head());
+  }
 }
 
 TEST_CASE("fast chains: block times far below the probe interval disturb nobody") {

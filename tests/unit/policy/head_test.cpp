@@ -162,6 +162,20 @@ TEST_CASE("frozen: stands still while the chain moves") {
   }
 }
 
+TEST_CASE("a long standstill does not make the next one look usual") {
+  HeadTracker tracker({}, 2);
+  std::optional<Duration> noticed;
+  for (Duration t{0}; t < 900s; t += 2s) {
+    // Frozen from 100 s to 700 s, and again from 760 s on.
+    const Duration seen = t < 100s ? t : t < 700s ? Duration(100s) : std::min<Duration>(t, 760s);
+    tracker.report(0, 1000 + static_cast<std::uint64_t>(t / 12s), at(t));
+    tracker.report(1, 1000 + static_cast<std::uint64_t>(seen / 12s), at(t));
+    if (t >= 760s && tracker.standing(1, at(t)).frozen && !noticed) noticed = t - 760s;
+  }
+  REQUIRE(noticed);
+  CHECK(*noticed <= 40s);
+}
+
 TEST_CASE("a chain that stands still as a whole freezes nobody") {
   HeadTracker tracker({}, 3);
   for (Duration t{0}; t < 600s; t += 2s) {

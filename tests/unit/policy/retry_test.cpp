@@ -2,6 +2,7 @@
 #include "policy/retry.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -149,6 +150,15 @@ TEST_CASE("attempts, deadline and budget each end it, with their reason") {
     CHECK(f(attempt, Resend::kFreely, at(0s), at(5s)).reason == GiveUp::kDeadline);
     CHECK(f.spent() == Approx(0.0));
   }
+}
+
+TEST_CASE("a retry that could begin no earlier than the deadline is not made") {
+  Fixture f;
+  f.policy.backoff = 0s;
+  auto throttled = failed(Failure::kJudgedRetryable, true, false);
+  throttled.retry_after = 5s;
+  CHECK(f(throttled, Resend::kFreely, at(0s), at(5s)).reason == GiveUp::kDeadline);
+  CHECK(f(throttled, Resend::kFreely, at(0s), at(5s + 1ns)).backoff == 5s);
 }
 
 TEST_CASE("backoff is fully jittered, only when no other upstream is left") {
