@@ -9,7 +9,7 @@ target_compile_features(sluice_options INTERFACE cxx_std_23)
 target_include_directories(sluice_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
 target_compile_options(sluice_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wnon-virtual-dtor
-  -Woverloaded-virtual -Wformat=2 -Wimplicit-fallthrough -Werror
+  -Woverloaded-virtual -Wno-missing-field-initializers -Wformat=2 -Wimplicit-fallthrough -Werror
   -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -fno-strict-overflow
   -fno-delete-null-pointer-checks)
 target_compile_definitions(sluice_options INTERFACE

@@ -4,7 +4,6 @@
 #include <ctime>
 #include <utility>
 
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
@@ -153,10 +152,14 @@ std::array<unsigned char, 32> sha256(std::string_view bytes) noexcept {
   return digest;
 }
 
-bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept {
-  const auto left = sha256(a);
-  const auto right = sha256(b);
-  return CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
+std::string base64(std::string_view bytes) {
+  // EVP_EncodeBlock ends with a NUL of its own.
+  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                   reinterpret_cast<const unsigned char*>(bytes.data()),
+                                   static_cast<int>(bytes.size()));
+  text.resize(static_cast<std::size_t>(size));
+  return text;
 }
 
 }  // namespace sluice::net

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/asio/ssl/context.hpp>
@@ -77,7 +79,6 @@ class TlsStream : public Stream {
 
 /// SHA-256, for comparing secrets in constant time and for fingerprints.
 [[nodiscard]] std::array<unsigned char, 32> sha256(std::string_view bytes) noexcept;
-/// Compares without leaking where the difference lies.
-[[nodiscard]] bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept;
-
+/// RFC 4648, with padding.
+[[nodiscard]] std::string base64(std::string_view bytes);
 }  // namespace sluice::net

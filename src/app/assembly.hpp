@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/config.hpp"
+#include "frontend/options.hpp"
+#include "health/monitor.hpp"
+#include "metrics/registry.hpp"
+#include "proxy/snapshot.hpp"
+
+namespace sluice::app {
+
+/// What a configuration needs from the disk beyond its own files; loaded and checked before
+/// anything is committed.
+struct Materials {
+  /// By certificate and key path.
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<net::ServerTls>> server_tls;
+  /// By chain and upstream name.
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<net::ClientTls>> client_tls;
+};
+
+/// Reads and checks certificates and keys, and compiles method lists. May run on any thread. The
+/// error says which key of the configuration it belongs to.
+[[nodiscard]] Result<Materials> load_materials(const config::Config& config);
+
+/// Turns configurations into what the parts below are given, and keeps what must live on from one
+/// to the next: upstreams, chains and rate limits by name. Control thread only.
+class Assembly {
+ public:
+  explicit Assembly(metrics::Registry& registry) : registry_(registry) {}
+
+  /// Nothing is changed for anybody until the snapshot is installed.
+  [[nodiscard]] std::shared_ptr<const proxy::Snapshot> snapshot(const config::Config& config,
+                                                                const Materials& materials);
+  [[nodiscard]] static std::shared_ptr<const frontend::Options> frontend_options(
+      const config::Config& config);
+  [[nodiscard]] static std::shared_ptr<const frontend::TrustedNetworks> trusted(
+      const config::Config& config);
+  [[nodiscard]] static std::shared_ptr<const frontend::ListenerOptions> listener(
+      const config::ListenConfig& listen, const Materials& materials);
+  [[nodiscard]] static std::vector<health::ChainTarget> targets(const config::Config& config,
+                                                                const proxy::Snapshot& snapshot);
+
+ private:
+  [[nodiscard]] proxy::ChainSpec chain(const config::Config& config,
+                                       const config::ChainConfig& chain, const Materials& materials,
+                                       const proxy::Snapshot& next);
+  [[nodiscard]] proxy::UpstreamSpec upstream(const config::Config& config,
+                                             const config::ChainConfig& chain,
+                                             const config::UpstreamConfig& upstream,
+                                             const Materials& materials, metrics::ChainSlot slot);
+  [[nodiscard]] std::shared_ptr<proxy::RateGate> gate(const std::string& name, double per_second);
+
+  metrics::Registry& registry_;
+  std::shared_ptr<upstream::Ceiling> ceiling_ = std::make_shared<upstream::Ceiling>();
+  std::map<std::string, std::shared_ptr<proxy::ChainShared>> chains_;
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<upstream::Shared>> upstreams_;
+  std::map<std::string, std::pair<double, std::shared_ptr<proxy::RateGate>>> gates_;
+};
+
+}  // namespace sluice::app

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/signal_set.hpp>
+
+#include "admin/server.hpp"
+#include "app/assembly.hpp"
+#include "app/listener.hpp"
+#include "app/worker_thread.hpp"
+#include "config/load.hpp"
+#include "health/monitor.hpp"
+#include "metrics/registry.hpp"
+#include "net/loop.hpp"
+
+namespace sluice::app {
+
+struct RunOptions {
+  std::vector<std::string> files;
+  config::Overrides overrides;
+};
+
+/// The running process: builds everything in order, serves until a signal, stops everything in
+/// reverse. Lives in main() on the control thread, which also runs listeners, health, the admin
+/// port and reloads; workers are threads of their own. Parts below it never see the whole
+/// configuration.
+class Daemon final : public health::Observer {
+ public:
+  Daemon();
+  ~Daemon() override;
+
+  /// Serves; returns the exit code: 0 after an orderly end, 1 when it could not start, 3 when calls
+  /// had to be cut.
+  [[nodiscard]] int run(const RunOptions& options);
+
+  void probed(const std::string& chain, const std::string& upstream, health::ProbeOutcome outcome,
+              Duration took) override;
+  void rotation_changed(const std::string& chain, const std::string& upstream,
+                        const policy::RotationChange& change) override;
+
+ private:
+  /// A configuration that can be made current without any step that could fail.
+  struct Prepared {
+    std::shared_ptr<const config::Config> config;
+    Materials materials;
+    /// By position in config->listen; null where a running listener stays.
+    std::vector<std::unique_ptr<Listener>> listeners;
+    std::unique_ptr<admin::Server> admin;
+  };
+  enum class Phase : std::uint8_t { kStarting, kServing, kDelaying, kDraining, kStopping };
+
+  [[nodiscard]] bool start(const RunOptions& options);
+  [[nodiscard]] Result<void> bind_all(Prepared& prepared);
+  [[nodiscard]] Result<std::unique_ptr<admin::Server>> make_admin(const config::Config& config);
+  void start_workers(const config::Config& config);
+  void commit(Prepared prepared);
+  void wait_until_serving(TimePoint until);
+  void announce();
+  void accepted(int fd, const net::TcpEndpoint& peer, const Listener& listener);
+
+  void wait_signal();
+  void on_signal(int signal);
+  void begin_reload();
+  void finish_reload(config::Loaded loaded, Result<Materials> materials);
+  void reload_failed(const std::string& why);
+  [[nodiscard]] std::optional<std::string> forbids(const config::Config& next) const;
+
+  void begin_shutdown();
+  void begin_drain();
+  void watch_drain(TimePoint until);
+  void finish(int code);
+
+  void collect(metrics::Emitter& emitter) const;
+  [[nodiscard]] std::string status() const;
+  [[nodiscard]] admin::Readiness readiness() const;
+  void every_second();
+
+  metrics::Registry* registry() noexcept { return registry_.get(); }
+
+  net::Loop loop_;
+  net::asio::signal_set signals_;
+  config::Environment environment_;
+  RunOptions options_;
+  std::shared_ptr<const config::Config> config_;
+  std::unique_ptr<metrics::Registry> registry_;
+  std::unique_ptr<Assembly> assembly_;
+  std::shared_ptr<const proxy::Snapshot> snapshot_;
+  std::vector<std::unique_ptr<WorkerThread>> workers_;
+  std::unique_ptr<health::Monitor> monitor_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unique_ptr<admin::Server> admin_;
+  ConnectionTable connections_;
+  std::map<std::pair<std::string, std::string>, double> certificates_;
+  net::Deadline second_;
+  net::Deadline phase_deadline_;
+  std::function<void()> on_phase_deadline_;
+  std::thread loader_;
+  bool reloading_ = false;
+  bool reload_again_ = false;
+  std::uint64_t reloads_ok_ = 0;
+  std::uint64_t reloads_failed_ = 0;
+  bool last_reload_ok_ = true;
+  double last_reload_at_ = 0;
+  Phase phase_ = Phase::kStarting;
+  int exit_code_ = 0;
+};
+
+}  // namespace sluice::app

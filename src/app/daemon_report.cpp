@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the daemon tells: metrics, status, readiness, and events in the log.
+#include <array>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "app/daemon.hpp"
+#include "base/log.hpp"
+#include "jsonrpc/write.hpp"
+
+namespace sluice::app {
+
+namespace {
+
+constexpr std::array<std::string_view, 3> kServingWords = {"out", "in", "degraded"};
+constexpr std::array<std::string_view, 4> kPoolStates = {"idle", "busy", "connecting", "draining"};
+
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  jsonrpc::append_escaped(out, text);
+  return out + "\"";
+}
+
+std::uint32_t clamp_difference(std::uint32_t a, std::uint32_t b) {
+  return a > b ? a - b : 0;
+}
+
+struct PoolCounts {
+  std::uint32_t idle, busy, connecting, total, max;
+};
+
+PoolCounts pool_counts(const upstream::Shared& shared) {
+  const std::uint32_t total = shared.connections.load();
+  const std::uint32_t connecting = std::min(shared.connecting.load(), total);
+  const std::uint32_t busy = std::min(shared.in_flight.load(), total - connecting);
+  return {clamp_difference(total, connecting + busy), busy, connecting, total,
+          shared.options().connections_max};
+}
+
+using health::word;
+
+std::string upstream_status(const health::UpstreamReport& report, TimePoint now) {
+  const PoolCounts pool = pool_counts(*report.shared);
+  const upstream::Options& options = report.shared->options();
+  const auto throttled = report.shared->throttled_until_ns.load() - now.time_since_epoch().count();
+  std::string out;
+  fmt::format_to(
+      std::back_inserter(out),
+      R"({{"name":{},"url":"{}://{}:{}","state":"{}","reason":"{}","score":{:.3f},"score_parts":{{"errors":{:.3f},)"
+      R"("latency":{:.3f},"freshness":{:.3f}}},"head":{},"lag_blocks":{},"consecutive_failures":{},)"
+      R"("response_time_ms":{:.3f},"throttled_ms":{},"connections":{{"idle":{},"busy":{},"connecting":{},"max":{}}}}})",
+      quoted(report.name), options.tls ? "https" : "http", options.host, options.port,
+      word(report.serving), word(report.reason), report.score.total(), report.score.errors,
+      report.score.latency, report.score.freshness, report.head, report.lag,
+      report.consecutive_failures, static_cast<double>(report.shared->latency_ns.load()) * 1e-6,
+      std::max<std::int64_t>(throttled / 1'000'000, 0), pool.idle, pool.busy, pool.connecting,
+      pool.max);
+  return out;
+}
+
+}  // namespace
+
+void Daemon::probed(const std::string& chain, const std::string& upstream,
+                    health::ProbeOutcome outcome, Duration took) {
+  const auto slot = registry_->upstream(registry_->chain(chain), upstream);
+  registry_->control().health_check(slot, static_cast<std::size_t>(outcome), took);
+}
+
+void Daemon::rotation_changed(const std::string& chain, const std::string& upstream,
+                              const policy::RotationChange& change) {
+  const auto tell = [&](log::Level level, std::string_view event, std::string_view text) {
+    log::write(level, event, text,
+               {{"chain", chain},
+                {"upstream", upstream},
+                {"from", word(change.from)},
+                {"to", word(change.to)},
+                {"reason", word(change.reason)}});
+  };
+  if (change.to == policy::Serving::kIn) {
+    if (phase_ != Phase::kStarting) {
+      registry_->control().recovered(registry_->upstream(registry_->chain(chain), upstream));
+    }
+    tell(log::Level::kInfo, "upstream_in", "the upstream is in rotation");
+  } else {
+    tell(log::Level::kWarn, "upstream_out",
+         "the upstream has left the rotation, or stays only for want of others");
+  }
+}
+
+void Daemon::collect(metrics::Emitter& emitter) const {
+  using metrics::MetricId;
+  for (const auto& chain : monitor_->report()) {
+    emitter.gauge(MetricId::kChainHeadBlock, {chain.name}, static_cast<double>(chain.head));
+    for (const auto& upstream : chain.upstreams) {
+      const auto labels = {std::string_view(chain.name), std::string_view(upstream.name)};
+      emitter.gauge(MetricId::kUpstreamHealthScore, labels, upstream.score.total());
+      emitter.one_hot(MetricId::kUpstreamState, labels, kServingWords,
+                      static_cast<std::size_t>(upstream.serving));
+      emitter.gauge(MetricId::kUpstreamHeadBlock, labels, static_cast<double>(upstream.head));
+      emitter.gauge(MetricId::kUpstreamLagBlocks, labels, static_cast<double>(upstream.lag));
+      emitter.gauge(MetricId::kUpstreamConsecutiveFailures, labels, upstream.consecutive_failures);
+      const PoolCounts pool = pool_counts(*upstream.shared);
+      const std::array<std::uint32_t, 4> counts = {pool.idle, pool.busy, pool.connecting, 0};
+      for (std::size_t i = 0; i < counts.size(); ++i) {
+        emitter.gauge(MetricId::kPoolConnections, {chain.name, upstream.name, kPoolStates[i]},
+                      counts[i]);
+      }
+      emitter.gauge(MetricId::kPoolTargetConnections, labels,
+                    upstream.shared->options().connections_min);
+      emitter.gauge(MetricId::kPoolUtilization, labels,
+                    pool.max == 0 ? 0 : static_cast<double>(pool.busy) / pool.max);
+    }
+  }
+  constexpr std::array<std::string_view, 4> kPriorities = {"critical", "high", "normal", "low"};
+  for (const auto& chain : snapshot_->chains) {
+    for (std::size_t i = 0; i < kPriorities.size(); ++i) {
+      emitter.gauge(
+          MetricId::kQueueDepth, {chain.name, kPriorities[i]},
+          static_cast<double>(chain.shared->queue.depth(static_cast<policy::Priority>(i))));
+    }
+  }
+  emitter.counter(MetricId::kLogDropped, {}, static_cast<double>(log::dropped()));
+  emitter.counter(MetricId::kConfigReloads, {"success"}, static_cast<double>(reloads_ok_));
+  emitter.counter(MetricId::kConfigReloads, {"failure"}, static_cast<double>(reloads_failed_));
+  emitter.gauge(MetricId::kConfigLastReloadSuccessful, {}, last_reload_ok_ ? 1 : 0);
+  emitter.gauge(MetricId::kConfigLastReloadSuccessTimestamp, {}, last_reload_at_);
+  for (const auto& [paths, expires_at] : certificates_) {
+    emitter.gauge(MetricId::kTlsCertificateExpiry, {paths.first}, expires_at);
+  }
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    emitter.gauge(MetricId::kWorkerLoopLag, {std::to_string(i)}, workers_[i]->lag_s());
+  }
+  emitter.gauge(MetricId::kBuildInfo, {SLUICE_VERSION, SLUICE_REVISION, SLUICE_COMPILER}, 1);
+}
+
+std::string Daemon::status() const {
+  constexpr std::array<std::string_view, 5> kPhases = {"starting", "serving", "draining",
+                                                       "draining", "stopping"};
+  const TimePoint time = now();
+  std::string out =
+      fmt::format(R"({{"version":"{}","phase":"{}","workers":{},"chains":[)", SLUICE_VERSION,
+                  kPhases[static_cast<std::size_t>(phase_)], workers_.size());
+  bool first_chain = true;
+  for (const auto& chain : monitor_->report()) {
+    fmt::format_to(std::back_inserter(out),
+                   R"({}{{"name":{},"chain_id":{},"head":{},"upstreams":[)", first_chain ? "" : ",",
+                   quoted(chain.name), chain.chain_id, chain.head);
+    first_chain = false;
+    bool first = true;
+    for (const auto& upstream : chain.upstreams) {
+      if (!std::exchange(first, false)) out += ",";
+      out += upstream_status(upstream, time);
+    }
+    out += "]}";
+  }
+  fmt::format_to(std::back_inserter(out),
+                 R"(],"reloads":{{"succeeded":{},"failed":{},"last_succeeded":{}}}}})", reloads_ok_,
+                 reloads_failed_, last_reload_ok_);
+  return out;
+}
+
+admin::Readiness Daemon::readiness() const {
+  admin::Readiness readiness{.ready = true, .checks = {}};
+  const auto add = [&](std::string name, bool ok, std::string detail) {
+    readiness.ready = readiness.ready && ok;
+    readiness.checks.push_back({std::move(name), ok, std::move(detail)});
+  };
+  add("phase", phase_ == Phase::kServing,
+      phase_ == Phase::kServing    ? "serving"
+      : phase_ == Phase::kStarting ? "starting"
+                                   : "draining");
+  for (const auto& chain : monitor_->report()) {
+    std::size_t in = 0;
+    for (const auto& upstream : chain.upstreams)
+      in += upstream.serving != policy::Serving::kOut ? 1 : 0;
+    add("chain " + chain.name, in != 0,
+        fmt::format("{} of {} upstreams in rotation", in, chain.upstreams.size()));
+  }
+  return readiness;
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line: arguments to a command to its exit code, and nothing else.
+#include <cstdio>
+#include <exception>
+
+#include <CLI/CLI.hpp>
+
+#include "app/commands.hpp"
+#include "app/daemon.hpp"
+#include "config/load.hpp"
+
+namespace {
+
+using namespace sluice;
+
+struct Arguments {
+  app::RunOptions run;
+  devnode::Options node;
+  unsigned nodes = 1;
+  double block_interval_s = 1;
+  std::string listen, admin, level, format, workers;
+  std::string address = "127.0.0.1:9464";
+  std::string path = "/livez";
+};
+
+void add_run_options(CLI::App& command, Arguments& arguments) {
+  command
+      .add_option("-c,--config", arguments.run.files,
+                  "configuration file; several overlay each other")
+      ->allow_extra_args(false);
+  command.add_option("--listen", arguments.listen,
+                     "address for clients, e.g. 127.0.0.1:4545 (port 0: any free one)");
+  command.add_option("--admin-listen", arguments.admin,
+                     "address for /metrics and the other admin pages");
+  command.add_option("--workers", arguments.workers, "number of worker threads, or auto");
+  command.add_option("--log-level", arguments.level, "trace, debug, info, warn, error or off");
+  command.add_option("--log-format", arguments.format, "auto, text or json");
+}
+
+void take_overrides(Arguments& arguments) {
+  const auto set = [](std::optional<std::string>& to, const std::string& from) {
+    if (!from.empty()) to = from;
+  };
+  config::Overrides& overrides = arguments.run.overrides;
+  set(overrides.listen, arguments.listen);
+  set(overrides.admin_listen, arguments.admin);
+  set(overrides.workers, arguments.workers);
+  set(overrides.log_level, arguments.level);
+  set(overrides.log_format, arguments.format);
+  arguments.node.block_interval = std::chrono::duration_cast<Duration>(
+      std::chrono::duration<double>(arguments.block_interval_s));
+}
+
+int print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  return 0;
+}
+
+int dispatch(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App cli("Sluice, a JSON-RPC reverse proxy for Ethereum nodes");
+  cli.require_subcommand(1);
+  auto* run = cli.add_subcommand("run", "serve, in the foreground, until SIGTERM");
+  add_run_options(*run, arguments);
+  run->add_option("url", arguments.run.overrides.urls, "upstreams, instead of a file");
+  auto* demo = cli.add_subcommand("demo", "serve before simulated nodes");
+  add_run_options(*demo, arguments);
+  unsigned demo_nodes = 3;
+  demo->add_option("--nodes", demo_nodes, "how many nodes")->check(CLI::Range(1, 16));
+  auto* check = cli.add_subcommand("check", "check a configuration; exit code 0 or 1");
+  add_run_options(*check, arguments);
+  check->add_option("url", arguments.run.overrides.urls, "upstreams, instead of a file");
+  auto* config = cli.add_subcommand("config", "print what there is to configure");
+  config->require_subcommand(1);
+  auto* example = config->add_subcommand("example", "a commented file with every key");
+  auto* reference = config->add_subcommand("reference", "the reference of all keys, in Markdown");
+  auto* schema = config->add_subcommand("schema", "the JSON Schema, for editors");
+  auto* effective =
+      config->add_subcommand("effective", "a configuration with all its defaults, secrets hidden");
+  add_run_options(*effective, arguments);
+  auto* devnode = cli.add_subcommand("devnode", "a simulated Ethereum node");
+  devnode->add_option("--listen", arguments.node.listen,
+                      "address of the first node; further ones follow port by port");
+  devnode->add_option("--nodes", arguments.nodes, "how many nodes of the one chain")
+      ->check(CLI::Range(1, 64));
+  devnode->add_option("--seed", arguments.node.seed, "nodes of one seed serve the same chain");
+  devnode->add_option("--chain-id", arguments.node.chain_id, "chain id");
+  devnode->add_option("--block-interval", arguments.block_interval_s,
+                      "seconds between blocks; 0: only when asked to mine");
+  devnode->add_option("--threads", arguments.node.threads, "threads of each node")
+      ->check(CLI::Range(1, 64));
+  auto* healthcheck =
+      cli.add_subcommand("healthcheck", "ask a running Sluice whether it lives; exit code 0 or 1");
+  healthcheck->add_option("--admin", arguments.address, "its admin address");
+  healthcheck->add_option("--path", arguments.path, "/livez or /readyz");
+  auto* version = cli.add_subcommand("version", "print the version");
+
+  try {
+    cli.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return cli.exit(error) == 0 ? 0 : 2;
+  }
+  take_overrides(arguments);
+  if (run->parsed()) return app::Daemon().run(arguments.run);
+  if (demo->parsed()) return app::demo(arguments.run, demo_nodes);
+  if (check->parsed()) return app::check(arguments.run);
+  if (effective->parsed()) return app::effective(arguments.run);
+  if (example->parsed()) return print(config::example_yaml());
+  if (reference->parsed()) return print(config::reference_markdown());
+  if (schema->parsed()) return print(config::json_schema());
+  if (devnode->parsed()) return app::devnode(arguments.node, arguments.nodes);
+  if (healthcheck->parsed()) return app::healthcheck(arguments.address, arguments.path);
+  if (version->parsed()) return print("sluice " SLUICE_VERSION " (" SLUICE_COMPILER ")\n");
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return dispatch(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "sluice: %s\n", error.what());
+    return 1;
+  }
+}

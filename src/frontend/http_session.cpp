@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of the connection: reading, waiting, timing out, closing.
+#include "frontend/http_session.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "net/tls.hpp"
+
+namespace sluice::frontend {
+
+namespace {
+
+/// An idle connection keeps its buffers for this long, so that a busy bot never pays for getting
+/// them back.
+constexpr Duration kParkAfter = std::chrono::seconds(1);
+constexpr Duration kHandshakeTimeout = std::chrono::seconds(5);
+constexpr Duration kLinger = std::chrono::seconds(1);
+constexpr std::size_t kLingerBytes = 1048576;
+
+}  // namespace
+
+HttpSession::HttpSession(Frontend& frontend, net::TcpSocket socket, const net::TcpEndpoint& peer,
+                         std::shared_ptr<const ListenerOptions> listener,
+                         std::shared_ptr<void> slot)
+    : frontend_(frontend),
+      listener_(std::move(listener)),
+      slot_(std::move(slot)),
+      deadline_(
+          frontend.loop().timers,
+          [](void* self) { static_cast<HttpSession*>(self)->on_deadline(); }, this),
+      address_(peer.address()),
+      tls_(listener_->tls != nullptr) {
+  if (tls_ && !listener_->proxy_protocol) {
+    stream_ = net::make_tls_stream(std::move(socket), listener_->tls);
+  } else {
+    stream_ = net::make_plain_stream(std::move(socket));
+  }
+  frontend_.add(*this);
+  frontend_.observer().connections_changed(Protocol::kHttp, 1);
+}
+
+HttpSession::~HttpSession() {
+  close();
+}
+
+void HttpSession::start() {
+  if (listener_->proxy_protocol) {
+    state_ = State::kProxyHeader;
+    deadline_.set(now() + frontend_.options().header_timeout);
+    arm_read();
+    return;
+  }
+  if (tls_) {
+    state_ = State::kHandshake;
+    deadline_.set(now() + kHandshakeTimeout);
+    static_cast<net::TlsStream&>(*stream_).handshake(
+        net::handler<&HttpSession::on_handshake>(*this));
+    return;
+  }
+  state_ = State::kHead;
+  deadline_.set(now() + frontend_.options().header_timeout);
+  arm_read();
+}
+
+void HttpSession::on_handshake(net::ErrorCode error, std::size_t /*bytes*/) {
+  if (state_ == State::kClosed) return;
+  if (error) {
+    frontend_.observer().rejected("tls_handshake");
+    close();
+    return;
+  }
+  state_ = State::kHead;
+  deadline_.set(now() + frontend_.options().header_timeout);
+  arm_read();
+}
+
+void HttpSession::arm_read() {
+  if (reading_ || state_ == State::kClosed) return;
+  if (work_ == nullptr) work_ = frontend_.take_workspace();
+  work_->in.reserve(1024);
+  reading_ = true;
+  stream_->read(work_->in.space(), net::handler<&HttpSession::on_read>(*this));
+}
+
+void HttpSession::on_read(net::ErrorCode error, std::size_t bytes) {
+  reading_ = false;
+  if (state_ == State::kClosed) return;
+  if (state_ == State::kParked && !error) state_ = State::kIdle;
+  if (state_ == State::kParked) {
+    release_workspace();
+    stream_->wait_readable(net::handler<&HttpSession::on_readable>(*this));
+    return;
+  }
+  if (error) {
+    close();
+    return;
+  }
+  if (state_ == State::kLingering) {
+    discarded_ += bytes;
+    if (discarded_ > kLingerBytes) {
+      close();
+    } else {
+      arm_read();
+    }
+    return;
+  }
+  work_->in.commit(bytes);
+  process();
+}
+
+void HttpSession::on_readable(net::ErrorCode error, std::size_t /*bytes*/) {
+  if (state_ == State::kClosed) return;
+  if (error) {
+    close();
+    return;
+  }
+  state_ = State::kIdle;
+  arm_read();
+}
+
+void HttpSession::become_idle() {
+  state_ = State::kIdle;
+  const TimePoint time = now();
+  idle_until_ = time + frontend_.options().idle_timeout;
+  deadline_.set(std::min(time + kParkAfter, idle_until_));
+  arm_read();
+}
+
+void HttpSession::park() {
+  state_ = State::kParked;
+  deadline_.set(idle_until_);
+  // The read completes as aborted, and on_read() goes on from there.
+  stream_->cancel_read();
+}
+
+void HttpSession::on_deadline() {
+  const net::Ref<HttpSession> self(this);
+  switch (state_) {
+    case State::kIdle:
+      if (now() < idle_until_ && !tls_) {
+        park();
+      } else if (now() < idle_until_) {
+        deadline_.set(idle_until_);
+      } else {
+        close();
+      }
+      break;
+    case State::kHead:
+      if (work_ != nullptr && !work_->in.empty()) {
+        reject(http::reject_of(http::Reason::kHeaderTimeout));
+      } else {
+        frontend_.observer().rejected("header_timeout");
+        close();
+      }
+      break;
+    case State::kBody:
+      reject(http::reject_of(http::Reason::kBodyTimeout));
+      break;
+    case State::kHandling:
+      break;
+    case State::kStreaming:
+    case State::kWriting:
+      frontend_.observer().rejected("slow_reader");
+      close();
+      break;
+    case State::kHandshake:
+    case State::kProxyHeader:
+      frontend_.observer().rejected("handshake_timeout");
+      close();
+      break;
+    case State::kParked:
+    case State::kLingering:
+      close();
+      break;
+    case State::kClosed:
+      break;
+  }
+}
+
+void HttpSession::on_written(net::ErrorCode error, std::size_t /*bytes*/) {
+  if (state_ == State::kClosed) return;
+  if (error) {
+    close();
+    return;
+  }
+  if (state_ == State::kStreaming) {
+    flush_stream();
+    return;
+  }
+  if (state_ != State::kWriting) return;
+  sent();
+  if (!processing_) process();
+}
+
+void HttpSession::linger() {
+  // The client may still be sending: closing now would reset the connection and lose our reply on
+  // its way.
+  state_ = State::kLingering;
+  discarded_ = 0;
+  deadline_.set(now() + kLinger);
+  stream_->shutdown_write();
+  work_->in.consume(work_->in.size());
+  arm_read();
+}
+
+void HttpSession::drain() {
+  close_after_ = true;
+  if (state_ == State::kIdle || state_ == State::kParked || state_ == State::kHandshake ||
+      state_ == State::kProxyHeader ||
+      (state_ == State::kHead && (work_ == nullptr || work_->in.empty()))) {
+    close();
+  }
+}
+
+std::size_t HttpSession::cut() {
+  const bool busy =
+      state_ == State::kHandling || state_ == State::kStreaming || state_ == State::kWriting;
+  close();
+  return busy ? 1 : 0;
+}
+
+void HttpSession::close() {
+  if (state_ == State::kClosed) return;
+  state_ = State::kClosed;
+  deadline_.clear();
+  if (stream_ != nullptr) stream_->close();
+  frontend_.remove(*this);
+  frontend_.observer().connections_changed(Protocol::kHttp, -1);
+  slot_.reset();
+  if (StreamSource* source = std::exchange(source_, nullptr); source != nullptr)
+    source->client_gone();
+}
+
+void HttpSession::release_workspace() noexcept {
+  if (work_ != nullptr) frontend_.give_workspace(std::move(work_));
+}
+
+}  // namespace sluice::frontend

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+// From bytes to a request that is handed up, or an answer of our own.
+#include <utility>
+
+#include "frontend/http_session.hpp"
+#include "frontend/proxy_protocol.hpp"
+#include "frontend/rules.hpp"
+#include "frontend/ws_session.hpp"
+#include "http/request_check.hpp"
+#include "http/writer.hpp"
+#include "ws/handshake.hpp"
+
+namespace sluice::frontend {
+
+void HttpSession::process() {
+  const net::Ref<HttpSession> self(this);
+  processing_ = true;
+  // A loop, not recursion: a pipeline of requests that are answered at once must not grow the
+  // stack.
+  while (step()) {
+  }
+  processing_ = false;
+}
+
+bool HttpSession::step() {
+  switch (state_) {
+    case State::kProxyHeader:
+      return step_proxy_header();
+    case State::kIdle:
+      if (work_->in.empty()) {
+        arm_read();
+        return false;
+      }
+      state_ = State::kHead;
+      deadline_.set(now() + frontend_.options().header_timeout);
+      return true;
+    case State::kHead:
+      return step_head();
+    case State::kBody:
+      return step_body();
+    default:
+      return false;
+  }
+}
+
+bool HttpSession::step_proxy_header() {
+  const ProxyHeader header = parse_proxy_header(work_->in.view());
+  if (header.status == ProxyHeader::Status::kNeedMore) {
+    arm_read();
+    return false;
+  }
+  if (header.status == ProxyHeader::Status::kBad || !frontend_.trusted().contains(address_)) {
+    frontend_.observer().rejected("bad_proxy_header");
+    close();
+    return false;
+  }
+  if (header.source) address_ = *header.source;
+  work_->in.consume(header.bytes);
+  if (tls_) {
+    // A balancer sends its header ahead of the client's first byte, so nothing of the handshake has
+    // been read yet.
+    if (!work_->in.empty()) {
+      frontend_.observer().rejected("bad_proxy_header");
+      close();
+      return false;
+    }
+    auto tls = net::make_tls_stream(std::move(stream_->socket()), listener_->tls);
+    auto& handshaking = *tls;
+    stream_ = std::move(tls);
+    state_ = State::kHandshake;
+    handshaking.handshake(net::handler<&HttpSession::on_handshake>(*this));
+    return false;
+  }
+  state_ = State::kHead;
+  return true;
+}
+
+bool HttpSession::step_head() {
+  if (work_->in.empty()) {
+    arm_read();
+    return false;
+  }
+  switch (work_->parser.parse(work_->in.view())) {
+    case http::Status::kNeedMore:
+      arm_read();
+      return false;
+    case http::Status::kReject:
+      reject(work_->parser.reject());
+      return false;
+    case http::Status::kDone:
+      break;
+  }
+  head_bytes_ = work_->parser.head_bytes();
+  const http::RequestHead& head = work_->parser.head();
+  if (const auto refused = http::check_framing(head, frontend_.options().http)) {
+    reject(*refused);
+    return false;
+  }
+  if (const auto reason = check_host(head, *listener_); reason != http::Reason::kNone) {
+    reject(http::reject_of(reason));
+    return false;
+  }
+  if (head.method != http::Method::kOptions) {
+    if (const auto reason = check_origin(head, frontend_.options());
+        reason != http::Reason::kNone) {
+      reject(http::reject_of(reason));
+      return false;
+    }
+  }
+  find_client_address();
+  return begin_body();
+}
+
+void HttpSession::find_client_address() {
+  const http::RequestHead& head = work_->parser.head();
+  const auto address =
+      head.forwarded_for.empty() ? address_ : client_address(address_, head, frontend_.trusted());
+  if (client_.empty() || !head.forwarded_for.empty()) client_ = address.to_string();
+}
+
+bool HttpSession::begin_body() {
+  const http::RequestHead& head = work_->parser.head();
+  body_bytes_ = 0;
+  raw_begin_ = head_bytes_;
+  state_ = State::kBody;
+  if (head.chunked) {
+    work_->chunks.reset(
+        http::ChunkLimits{.body_bytes_max = frontend_.options().http.body_bytes_max});
+  } else if (work_->in.size() >= head_bytes_ + head.content_length) {
+    return true;
+  }
+  deadline_.set(now() + frontend_.options().body_timeout);
+  return !head.expect_continue || ask_for_body();
+}
+
+bool HttpSession::ask_for_body() {
+  // A client that did not wait has sent some of the body already: nothing to ask for.
+  if (work_->in.size() > head_bytes_) return true;
+  if (const auto refusal = frontend_.handler().check(request())) {
+    close_after_ = true;
+    refuse(*refusal);
+    return false;
+  }
+  const net::asio::const_buffer line(http::kContinue.data(), http::kContinue.size());
+  // The stream keeps what does not fit the socket at once; 25 bytes at the start of a connection
+  // always do.
+  if (stream_->write({&line, 1}, net::handler<&HttpSession::on_written>(*this)) ==
+      net::Stream::Written::kFailed) {
+    close();
+    return false;
+  }
+  return true;
+}
+
+bool HttpSession::step_body() {
+  const http::RequestHead& head = work_->parser.head();
+  net::Buffer& in = work_->in;
+  if (!head.chunked) {
+    const std::size_t total = head_bytes_ + static_cast<std::size_t>(head.content_length);
+    if (in.size() < total) {
+      // Grows with what comes, not with what was announced.
+      if (in.space().size() < 1024) in.reserve(std::min(total - in.size(), in.capacity()));
+      arm_read();
+      return false;
+    }
+    body_bytes_ = static_cast<std::size_t>(head.content_length);
+    raw_begin_ = total;
+    dispatch();
+    return true;
+  }
+  char* data = in.data();
+  const auto step = work_->chunks.decode(data + raw_begin_, in.size() - raw_begin_,
+                                         data + head_bytes_ + body_bytes_);
+  raw_begin_ += step.consumed;
+  body_bytes_ += step.produced;
+  if (step.status == http::Status::kReject) {
+    reject(work_->chunks.reject());
+    return false;
+  }
+  if (step.status == http::Status::kNeedMore) {
+    in.trim(in.size() - head_bytes_ - body_bytes_);
+    raw_begin_ = head_bytes_ + body_bytes_;
+    arm_read();
+    return false;
+  }
+  dispatch();
+  return true;
+}
+
+frontend::Request HttpSession::request() {
+  return {work_->parser.head(), {work_->in.data() + head_bytes_, body_bytes_}, client_, &memo_};
+}
+
+void HttpSession::dispatch() {
+  // The buffer may have moved since the head was parsed; this only sets its views anew.
+  static_cast<void>(work_->parser.parse(work_->in.view()));
+  const http::RequestHead& head = work_->parser.head();
+  close_after_ = close_after_ || !head.keep_alive || frontend_.draining();
+  state_ = State::kHandling;
+  deadline_.clear();
+  if (head.upgrade_websocket && head.method == http::Method::kGet) {
+    upgrade();
+    return;
+  }
+  if (answer_locally()) return;
+  frontend_.handler().handle(request(), net::Ref<Responder>(this));
+}
+
+bool HttpSession::answer_locally() {
+  const http::RequestHead& head = work_->parser.head();
+  if (head.method == http::Method::kPost) return false;
+  if (head.method == http::Method::kOptions) {
+    reply({.status = 204,
+           .headers = preflight_headers(head, frontend_.options()),
+           .body = {},
+           .json = false});
+    return true;
+  }
+  if (!frontend_.handler().knows_path(head.path)) {
+    refuse({404, -32600, "no chain is served at this path", "unknown_path", {}});
+    return true;
+  }
+  constexpr std::string_view kText =
+      "Sluice: an Ethereum JSON-RPC endpoint. POST JSON-RPC 2.0 here, or open a WebSocket.\n";
+  reply({.status = 200,
+         .headers = "Content-Type: text/plain; charset=utf-8\r\n",
+         .body = {&kText, 1},
+         .json = false});
+  return true;
+}
+
+void HttpSession::upgrade() {
+  const http::RequestHead& head = work_->parser.head();
+  if (const auto bad = ws::check_upgrade({"GET", head.minor, head.ws_key, head.ws_version})) {
+    close_after_ = true;
+    refuse({bad->status, -32600, bad->text, bad->reason, bad->fields});
+    return;
+  }
+  Opened opened = frontend_.handler().open_websocket(request());
+  if (opened.refusal) {
+    refuse(*opened.refusal);
+    return;
+  }
+  std::string first;
+  ws::write_accept_head(first, ws::accept_key(head.ws_key));
+  work_->in.consume(raw_begin_);
+  const net::Ref<WsSession> session(new WsSession(frontend_, std::move(stream_),
+                                                  std::move(work_->in), std::move(opened.channel),
+                                                  std::move(slot_)));
+  work_->in = net::Buffer();
+  frontend_.observer().http_request(101);
+  close();
+  session->start(std::move(first));
+}
+
+}  // namespace sluice::frontend

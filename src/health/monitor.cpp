@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "health/monitor.hpp"
+
+#include <array>
+#include <utility>
+
+#include "base/log.hpp"
+
+namespace sluice::health {
+
+namespace {
+
+/// A chain id that was right stays right; still a node behind a name may be replaced.
+constexpr int kChainIdEvery = 15;
+constexpr int kSyncingEvery = 5;
+constexpr Duration kResolveEvery = std::chrono::seconds(30);
+
+}  // namespace
+
+std::string_view word(policy::Serving serving) noexcept {
+  switch (serving) {
+    case policy::Serving::kOut:
+      return "out";
+    case policy::Serving::kIn:
+      return "in";
+    case policy::Serving::kDegraded:
+      return "degraded";
+  }
+  return "out";
+}
+
+std::string_view word(policy::DownReason reason) noexcept {
+  constexpr std::array<std::string_view, 8> kWords = {"none",        "not_probed",  "failures",
+                                                      "unreachable", "wrong_chain", "lagging",
+                                                      "frozen",      "syncing"};
+  return kWords[static_cast<std::size_t>(reason)];
+}
+
+/// One chain under watch: its policy, its probers, and when each is due.
+class Monitor::Chain {
+ public:
+  Chain(Monitor& monitor, ChainTarget target)
+      : monitor_(monitor),
+        target_(std::move(target)),
+        health_(target_.health, target_.upstreams.size()) {
+    for (std::size_t i = 0; i < target_.upstreams.size(); ++i) {
+      const auto& upstream = target_.upstreams[i];
+      Watched watched;
+      watched.prober = std::make_unique<Prober>(monitor.loop_, upstream.shared);
+      watched.successes = upstream.shared->successes.load();
+      watched.failures = upstream.shared->failures.load();
+      watched.connect_failures = upstream.shared->connect_failures.load();
+      watched_.push_back(std::move(watched));
+      // An upstream that comes over from an earlier configuration in good standing is not made to
+      // prove itself again.
+      if (upstream.shared->in_rotation.load() && upstream.shared->verified.load()) {
+        static_cast<void>(
+            health_.probe_ok(static_cast<std::uint32_t>(i),
+                             {.head = upstream.shared->head.load(), .chain_verified = true},
+                             sluice::now(), monitor.random_));
+      }
+    }
+  }
+
+  void tick(TimePoint now) {
+    for (std::size_t i = 0; i < watched_.size(); ++i) {
+      gather(i, now);
+      Watched& watched = watched_[i];
+      if (now >= watched.resolve_at) resolve(i, now);
+      if (now >= watched.probe_at && watched.resolved && !watched.prober->busy()) probe(i, now);
+    }
+    apply(health_.tick(now));
+    publish(now);
+  }
+
+  [[nodiscard]] bool serving() const { return health_.rotation() != 0; }
+
+  [[nodiscard]] ChainReport report(TimePoint now) const {
+    ChainReport report{.name = target_.name,
+                       .chain_id = target_.learned_chain_id->load(),
+                       .head = health_.chain_head(),
+                       .upstreams = {}};
+    for (std::size_t i = 0; i < target_.upstreams.size(); ++i) {
+      const auto index = static_cast<std::uint32_t>(i);
+      const auto& upstream = health_.upstream(index);
+      report.upstreams.push_back(
+          {.name = target_.upstreams[i].name,
+           .serving = health_.serving(index),
+           .state = upstream.state(),
+           .reason = upstream.reason(),
+           .score = health_.score(index, now),
+           .head = health_.head(index),
+           .lag = health_.standing(index, now).lag,
+           .consecutive_failures = target_.upstreams[i].shared->consecutive_failures.load(),
+           .shared = target_.upstreams[i].shared});
+    }
+    return report;
+  }
+
+ private:
+  struct Watched {
+    std::unique_ptr<Prober> prober;
+    TimePoint probe_at{};
+    TimePoint resolve_at{};
+    bool resolved = false;
+    int probes = 0;
+    std::uint64_t successes = 0;
+    std::uint64_t failures = 0;
+    std::uint64_t connect_failures = 0;
+  };
+
+  void resolve(std::size_t i, TimePoint now) {
+    watched_[i].resolve_at = now + kResolveEvery;
+    monitor_.resolver_.resolve(
+        {target_.upstreams[i].shared, watched_[i].prober->own()},
+        [this, i, alive = std::weak_ptr<int>(alive_)](bool found) {
+          if (alive.expired()) return;
+          const bool known = !target_.upstreams[i].shared->endpoints()->empty();
+          watched_[i].resolved = known;
+          if (found) return;
+          watched_[i].resolve_at = sluice::now() + std::chrono::seconds(2);
+          log::warn("resolve_failed", "the upstream's host name could not be resolved",
+                    {{"chain", target_.name},
+                     {"upstream", target_.upstreams[i].name},
+                     {"last_good_kept", known}});
+          if (!known)
+            apply(health_.probe_failed(static_cast<std::uint32_t>(i),
+                                       policy::ProbeFailure::kConnect, sluice::now(),
+                                       monitor_.random_));
+        });
+  }
+
+  void probe(std::size_t i, TimePoint now) {
+    Watched& watched = watched_[i];
+    const double jitter = 0.9 + 0.2 * monitor_.random_.uniform();
+    const bool well = health_.serving(static_cast<std::uint32_t>(i)) == policy::Serving::kIn;
+    // One that is out is looked at more often: its return is worth more than the few probes.
+    const Duration interval =
+        well ? target_.interval
+             : std::min<Duration>(target_.interval, std::chrono::milliseconds(500));
+    watched.probe_at = now + std::chrono::duration_cast<Duration>(interval * jitter);
+    const bool ask_chain_id = !health_.upstream(static_cast<std::uint32_t>(i)).proven() ||
+                              watched.probes % kChainIdEvery == 0;
+    const bool ask_syncing = watched.probes % kSyncingEvery == 0;
+    ++watched.probes;
+    watched.prober->probe(ask_chain_id, ask_syncing, target_.timeout,
+                          [this, i, now](const ProbeResult& result) { probed(i, result, now); });
+  }
+
+  void probed(std::size_t i, const ProbeResult& result, TimePoint started) {
+    const TimePoint time = sluice::now();
+    const auto index = static_cast<std::uint32_t>(i);
+    const std::string& name = target_.upstreams[i].name;
+    std::uint64_t expected =
+        target_.chain_id != 0 ? target_.chain_id : target_.learned_chain_id->load();
+    if (result.chain_id && expected == 0) {
+      expected = *result.chain_id;
+      target_.learned_chain_id->store(expected);
+    }
+    if (result.chain_id && *result.chain_id != expected) {
+      monitor_.observer_.probed(target_.name, name, ProbeOutcome::kWrongChain, time - started);
+      log::error("wrong_chain", "the upstream serves another chain than configured",
+                 {{"chain", target_.name},
+                  {"upstream", name},
+                  {"expected", expected},
+                  {"actual", *result.chain_id}});
+      apply(health_.wrong_chain(index, time, monitor_.random_));
+      return;
+    }
+    monitor_.observer_.probed(target_.name, name, result.outcome, time - started);
+    if (result.outcome == ProbeOutcome::kOk) {
+      apply(health_.probe_ok(index,
+                             {.head = result.head,
+                              .chain_verified = result.chain_id.has_value(),
+                              .syncing = result.syncing,
+                              .latency = result.latency},
+                             time, monitor_.random_));
+      auto& head = target_.upstreams[i].shared->head;
+      if (result.head > head.load() || head.load() > health_.chain_head() + 16)
+        head.store(result.head);
+      if (health_.serving(index) == policy::Serving::kIn) {
+        // A good probe clears the suspicion that live traffic raised.
+        target_.upstreams[i].shared->consecutive_connect_failures.store(0);
+        target_.upstreams[i].shared->consecutive_failures.store(0);
+      }
+    } else {
+      const auto failure = result.outcome == ProbeOutcome::kConnect ? policy::ProbeFailure::kConnect
+                           : result.outcome == ProbeOutcome::kTimeout
+                               ? policy::ProbeFailure::kTimeout
+                               : policy::ProbeFailure::kBadReply;
+      apply(health_.probe_failed(index, failure, time, monitor_.random_));
+    }
+    publish(time);
+  }
+
+  void gather(std::size_t i, TimePoint now) {
+    Watched& watched = watched_[i];
+    const upstream::Shared& shared = *target_.upstreams[i].shared;
+    const auto delta = [](std::uint64_t& last, std::uint64_t current) {
+      return static_cast<std::uint32_t>(current - std::exchange(last, current));
+    };
+    policy::Passive passive{
+        .successes = delta(watched.successes, shared.successes.load()),
+        .failures = delta(watched.failures, shared.failures.load()),
+        .connect_failures = delta(watched.connect_failures, shared.connect_failures.load()),
+        .consecutive_failures = shared.consecutive_failures.load()};
+    if (passive.successes == 0 && passive.failures == 0) return;
+    passive.consecutive_failures = std::min(passive.consecutive_failures, passive.failures);
+    apply(health_.passive(static_cast<std::uint32_t>(i), passive, now, monitor_.random_));
+  }
+
+  void apply(std::span<const policy::RotationChange> changes) {
+    for (const auto& change : changes) {
+      upstream::Shared& shared = *target_.upstreams[change.upstream].shared;
+      if (change.to != policy::Serving::kOut) {
+        shared.consecutive_failures.store(0);
+        shared.consecutive_connect_failures.store(0);
+      }
+      shared.in_rotation.store(change.to != policy::Serving::kOut);
+      monitor_.observer_.rotation_changed(target_.name, target_.upstreams[change.upstream].name,
+                                          change);
+    }
+  }
+
+  void publish(TimePoint now) {
+    target_.head->store(health_.chain_head());
+    for (std::size_t i = 0; i < target_.upstreams.size(); ++i) {
+      const auto index = static_cast<std::uint32_t>(i);
+      upstream::Shared& shared = *target_.upstreams[i].shared;
+      shared.score.store(health_.score(index, now).total());
+      shared.lag.store(health_.standing(index, now).lag);
+      shared.verified.store(health_.upstream(index).proven());
+    }
+  }
+
+  Monitor& monitor_;
+  ChainTarget target_;
+  policy::ChainHealth health_;
+  std::vector<Watched> watched_;
+  /// Tells look-ups that come back late that this chain is gone.
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+Monitor::Monitor(net::Loop& loop, Observer& observer, std::uint64_t seed)
+    : loop_(loop),
+      observer_(observer),
+      random_(seed),
+      tick_(
+          loop.timers, [](void* self) { static_cast<Monitor*>(self)->on_tick(); }, this),
+      resolver_(loop.io) {}
+
+Monitor::~Monitor() = default;
+
+void Monitor::watch(std::vector<ChainTarget> targets) {
+  chains_.clear();
+  for (auto& target : targets) chains_.push_back(std::make_unique<Chain>(*this, std::move(target)));
+  on_tick();
+}
+
+void Monitor::stop() {
+  tick_.clear();
+  resolver_.cancel();
+  chains_.clear();
+}
+
+void Monitor::on_tick() {
+  const TimePoint time = now();
+  for (const auto& chain : chains_) chain->tick(time);
+  tick_.set(time + kTick);
+}
+
+bool Monitor::all_serving() const {
+  for (const auto& chain : chains_) {
+    if (!chain->serving()) return false;
+  }
+  return true;
+}
+
+std::vector<ChainReport> Monitor::report() const {
+  std::vector<ChainReport> reports;
+  reports.reserve(chains_.size());
+  const TimePoint time = now();
+  for (const auto& chain : chains_) reports.push_back(chain->report(time));
+  return reports;
+}
+
+}  // namespace sluice::health

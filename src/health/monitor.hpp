@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/random.hpp"
+#include "health/prober.hpp"
+#include "health/resolver.hpp"
+#include "net/loop.hpp"
+#include "policy/chain_health.hpp"
+#include "upstream/shared.hpp"
+
+namespace sluice::health {
+
+/// One upstream to be watched.
+struct UpstreamTarget {
+  std::string name;
+  std::shared_ptr<upstream::Shared> shared;
+};
+
+/// One chain to be watched, with the places where its state is published for the workers.
+struct ChainTarget {
+  std::string name;
+  /// 0: learned from the first upstream that answers.
+  std::uint64_t chain_id = 0;
+  Duration interval = std::chrono::seconds(2);
+  Duration timeout = std::chrono::seconds(1);
+  policy::HealthOptions health;
+  std::vector<UpstreamTarget> upstreams;
+  /// Keeps what the pointers point to.
+  std::shared_ptr<void> owner;
+  std::atomic<std::uint64_t>* head = nullptr;
+  std::atomic<std::uint64_t>* learned_chain_id = nullptr;
+};
+
+/// What the monitor tells of its findings, on the control thread.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void probed(const std::string& chain, const std::string& upstream, ProbeOutcome outcome,
+                      Duration took) = 0;
+  virtual void rotation_changed(const std::string& chain, const std::string& upstream,
+                                const policy::RotationChange& change) = 0;
+};
+
+struct UpstreamReport {
+  std::string name;
+  policy::Serving serving = policy::Serving::kOut;
+  policy::HealthState state = policy::HealthState::kUnknown;
+  policy::DownReason reason = policy::DownReason::kNone;
+  policy::ScoreParts score;
+  std::uint64_t head = 0;
+  std::uint64_t lag = 0;
+  std::uint32_t consecutive_failures = 0;
+  std::shared_ptr<upstream::Shared> shared;
+};
+
+struct ChainReport {
+  std::string name;
+  std::uint64_t chain_id = 0;
+  std::uint64_t head = 0;
+  std::vector<UpstreamReport> upstreams;
+};
+
+[[nodiscard]] std::string_view word(policy::Serving serving) noexcept;
+[[nodiscard]] std::string_view word(policy::DownReason reason) noexcept;
+
+/// The health monitor's shell: probes every upstream, gathers what live traffic saw, lets the pure
+/// policy judge, and publishes the verdicts to the atomics that workers read. Control thread only;
+/// owned by the app. A reload hands it new targets; an upstream that stays keeps its history
+/// through its Shared.
+class Monitor {
+ public:
+  Monitor(net::Loop& loop, Observer& observer, std::uint64_t seed);
+  ~Monitor();
+  Monitor(const Monitor&) = delete;
+  Monitor& operator=(const Monitor&) = delete;
+
+  void watch(std::vector<ChainTarget> targets);
+  void stop();
+  /// Whether every chain has an upstream that is proven fit.
+  [[nodiscard]] bool all_serving() const;
+  [[nodiscard]] std::vector<ChainReport> report() const;
+
+ private:
+  class Chain;
+  static constexpr Duration kTick = std::chrono::milliseconds(100);
+
+  void on_tick();
+
+  net::Loop& loop_;
+  Observer& observer_;
+  Random random_;
+  net::Deadline tick_;
+  Resolver resolver_;
+  std::vector<std::unique_ptr<Chain>> chains_;
+};
+
+}  // namespace sluice::health

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include <boost/asio/ip/basic_resolver.hpp>
+
+#include "net/asio.hpp"
+#include "upstream/shared.hpp"
+
+namespace sluice::health {
+
+/// Looks up upstreams' host names and publishes the addresses; a failed look-up leaves the last
+/// good ones. Literals are published at once. Control thread only. Addresses of the link-local and
+/// cloud-metadata ranges are dropped unless the upstream allows them, whatever a name says: a name
+/// server must not be able to point calls there.
+class Resolver {
+ public:
+  explicit Resolver(net::asio::io_context& io) : resolver_(io) {}
+
+  /// `targets`: all Shared that get the answer. `done` runs on the control thread, with whether
+  /// there are addresses.
+  void resolve(std::vector<std::shared_ptr<upstream::Shared>> targets,
+               std::function<void(bool)> done);
+  void cancel() { resolver_.cancel(); }
+
+ private:
+  net::asio::ip::basic_resolver<net::asio::ip::tcp, net::Executor> resolver_;
+};
+
+[[nodiscard]] bool is_link_local(const net::asio::ip::address& address);
+
+}  // namespace sluice::health

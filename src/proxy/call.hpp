@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "ethereum/block_ref.hpp"
+#include "ethereum/classify.hpp"
+#include "frontend/handler.hpp"
+#include "jsonrpc/reply.hpp"
+#include "jsonrpc/reply_stream.hpp"
+#include "jsonrpc/splitter.hpp"
+#include "net/timer_wheel.hpp"
+#include "policy/queue.hpp"
+#include "policy/retry.hpp"
+#include "proxy/words.hpp"
+#include "upstream/attempt.hpp"
+#include "upstream/connection.hpp"
+
+namespace sluice::proxy {
+
+class Exchange;
+struct ChainRuntime;
+
+/// One JSON-RPC call on its way: admitted, answered here or routed, attempted, judged, maybe
+/// attempted again, replied. Part of its exchange and on its worker's thread. Exactly one end:
+/// finish(), or a stream's end. Decisions are taken in policy/ and ethereum/; this shell asks them
+/// and does what they say.
+class Call final : public upstream::AttemptSink, public frontend::StreamSource {
+ public:
+  Call(Exchange& exchange, const jsonrpc::CallView& view, std::size_t position);
+  ~Call() override;
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  void start();
+  /// Capacity has become free for a call that waited: route again.
+  void granted();
+
+  [[nodiscard]] std::size_t position() const noexcept { return position_; }
+  [[nodiscard]] bool notification() const noexcept { return id_.empty(); }
+  [[nodiscard]] std::uint32_t attempts() const noexcept { return attempts_; }
+  /// The upstream that the reply came from; empty when Sluice answered.
+  [[nodiscard]] std::string_view upstream_name() const noexcept;
+
+  // AttemptSink
+  [[nodiscard]] bool judge(const upstream::ReplyHead& head, std::string_view body) override;
+  void on_reply() override;
+  void on_failure(const upstream::Failure& failure) override;
+  [[nodiscard]] bool stream_begin(const upstream::ReplyHead& head) override;
+  [[nodiscard]] bool stream_data(std::string_view bytes) override;
+  [[nodiscard]] bool stream_end() override;
+
+  // StreamSource
+  void client_writable() override;
+  void client_gone() override;
+
+ private:
+  [[nodiscard]] bool admit();
+  [[nodiscard]] bool answer_locally();
+  void answer(std::string_view result);
+
+  void route(TimePoint now);
+  [[nodiscard]] policy::UpstreamSet eligible(TimePoint now, bool strict) const;
+  [[nodiscard]] bool fit(std::size_t upstream, TimePoint now, bool strict) const;
+  [[nodiscard]] std::optional<std::uint32_t> pick(policy::UpstreamSet among, TimePoint now);
+  [[nodiscard]] bool attempt(std::uint32_t upstream, TimePoint now, bool fresh);
+  void wait(policy::UpstreamSet among, TimePoint now);
+  void on_wait_over();
+  void no_upstream();
+
+  void account_attempt(std::size_t outcome, TimePoint now);
+  void judge_outcome(TimePoint now);
+  [[nodiscard]] bool retry(policy::FailedAttempt failed, RetryReason reason, TimePoint now);
+  [[nodiscard]] bool worth_retrying(const ethereum::Action& action) const;
+  void retry_now();
+  void keep_reply();
+  void deliver();
+  void deliver_error_after(const upstream::Failure& failure);
+  [[nodiscard]] bool deliver_accepted();
+  void learn(TimePoint now);
+  void on_bad_stream();
+
+  void fail(CallOutcome outcome, int status, int code, std::string_view text,
+            std::string_view reason, Duration retry_after = Duration::zero());
+  void finish(CallOutcome outcome, std::span<const std::string_view> pieces, int status, int code);
+  void account(CallOutcome outcome, int status, int code, std::uint64_t bytes_out);
+  [[nodiscard]] ChainRuntime& chain() const noexcept;
+
+  Exchange& exchange_;
+  const std::size_t position_;
+  std::string_view id_;
+  std::string_view method_name_;
+  std::string_view params_;
+  /// The method's name when it was escaped on the wire, and params that had to be rewritten.
+  std::string method_copy_;
+  std::string params_copy_;
+  int local_error_ = 0;
+  std::string_view local_error_text_;
+
+  const ethereum::Method* method_ = nullptr;
+  ethereum::BlockRef block_;
+  policy::UpstreamSet allowed_ = 0;
+  policy::UpstreamSet tried_ = 0;
+  std::optional<std::uint32_t> pinned_;
+
+  TimePoint started_{};
+  TimePoint deadline_{};
+  TimePoint attempt_started_{};
+  Duration upstream_time_{};
+  Duration queue_time_{};
+  TimePoint queued_at_{};
+  policy::RetryState retry_state_;
+  std::optional<policy::WaitHandle> waiting_;
+  std::uint64_t wait_key_ = 0;
+  std::optional<net::Deadline> timer_;
+  bool backing_off_ = false;
+
+  net::Ref<upstream::Connection> connection_;
+  std::uint32_t upstream_ = 0;
+  std::uint64_t wire_id_ = 0;
+  std::uint32_t attempts_ = 0;
+  bool null_retried_ = false;
+  bool done_ = false;
+
+  upstream::ReplyHead head_;
+  jsonrpc::ReplyView view_;
+  ethereum::Outcome outcome_ = ethereum::Outcome::kOk;
+  /// The best error that a node gave, in case no other does better.
+  std::string kept_error_;
+  ethereum::Outcome kept_outcome_ = ethereum::Outcome::kUnknownError;
+  std::uint32_t kept_upstream_ = 0;
+  std::int64_t kept_code_ = 0;
+  bool kept_is_error_ = true;
+
+  std::unique_ptr<jsonrpc::ReplyStream> stream_;
+  bool stream_begun_ = false;
+  std::uint64_t stream_bytes_ = 0;
+};
+
+}  // namespace sluice::proxy

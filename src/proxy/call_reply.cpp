@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an attempt's end means, and what is done about it.
+#include <array>
+#include <utility>
+
+#include "ethereum/hex.hpp"
+#include "ethereum/transaction_hash.hpp"
+#include "proxy/call.hpp"
+#include "proxy/exchange.hpp"
+#include "proxy/filter_id.hpp"
+#include "proxy/worker.hpp"
+
+namespace sluice::proxy {
+
+namespace {
+
+constexpr std::string_view kEnvelope = R"({"jsonrpc":"2.0","id":)";
+constexpr std::string_view kResult = R"(,"result":)";
+constexpr std::string_view kError = R"(,"error":)";
+constexpr std::string_view kClose = "}";
+
+policy::Resend resend_of(const ethereum::Method& method) {
+  switch (method.resend) {
+    case ethereum::Resend::kFreely:
+      return policy::Resend::kFreely;
+    case ethereum::Resend::kRetry:
+      return policy::Resend::kRetry;
+    case ethereum::Resend::kByHash:
+      return policy::Resend::kByHash;
+    case ethereum::Resend::kPinned:
+      return policy::Resend::kPinned;
+    case ethereum::Resend::kNever:
+      break;
+  }
+  return policy::Resend::kNever;
+}
+
+std::string_view unquoted(std::string_view token) {
+  return token.size() >= 2 && token.front() == '"' ? token.substr(1, token.size() - 2) : token;
+}
+
+/// Whether a failure may have changed something that the client must know of.
+bool changes_state(const ethereum::Method& method) {
+  return method.kind == ethereum::Kind::kWrite || method.kind == ethereum::Kind::kNodeLocal;
+}
+
+}  // namespace
+
+bool Call::judge(const upstream::ReplyHead& head, std::string_view body) {
+  head_ = head;
+  view_ = jsonrpc::parse_reply(body);
+  if (view_.valid && !jsonrpc::id_equals(view_.id, wire_id_)) {
+    // Some nodes answer what they could not read with a null id; anything else belongs to another
+    // call.
+    view_.valid = view_.is_error && (view_.id.empty() || view_.id == "null");
+    return false;
+  }
+  return view_.valid || head.status != 200;
+}
+
+void Call::account_attempt(std::size_t outcome, TimePoint now) {
+  const Duration took = now - attempt_started_;
+  upstream_time_ += took;
+  exchange_.worker().metrics().attempt_finished(chain().spec->upstreams[upstream_].slot, outcome,
+                                                took);
+}
+
+void Call::on_reply() {
+  const net::Ref<Exchange> hold(&exchange_);
+  connection_ = nullptr;
+  const TimePoint time = now();
+  outcome_ =
+      ethereum::classify(*method_, {.http_status = head_.status,
+                                    .is_error = view_.valid && view_.is_error,
+                                    .code = view_.code,
+                                    .message = view_.message,
+                                    .data = view_.data,
+                                    .result = view_.valid ? view_.result : std::string_view()});
+  if (!view_.valid && head_.status == 200) outcome_ = ethereum::Outcome::kNodeFault;
+  account_attempt(attempt_outcome(outcome_), time);
+  learn(time);
+  judge_outcome(time);
+}
+
+void Call::learn(TimePoint now) {
+  const ethereum::Action& action = ethereum::action(outcome_);
+  upstream::Shared& shared = *chain().spec->upstreams[upstream_].shared;
+  constexpr auto relaxed = std::memory_order_relaxed;
+  if (action.counts_as_failure) {
+    shared.failures.fetch_add(1, relaxed);
+    shared.consecutive_failures.fetch_add(1, relaxed);
+  } else if (action.counts_as_success) {
+    shared.successes.fetch_add(1, relaxed);
+    if (shared.consecutive_failures.load(relaxed) != 0)
+      shared.consecutive_failures.store(0, relaxed);
+    shared.observe_latency(now - attempt_started_);
+    chain().balancer->observe(upstream_, now - attempt_started_, true);
+  }
+  if (action.throttled) {
+    exchange_.worker().metrics().throttled(chain().spec->upstreams[upstream_].slot);
+    const Duration pause = head_.retry_after_s != 0
+                               ? Duration(std::chrono::seconds(std::min(head_.retry_after_s, 60U)))
+                               : Duration(std::chrono::seconds(1));
+    shared.throttled_until_ns.store((now + pause).time_since_epoch().count(), relaxed);
+  }
+  if (outcome_ == ethereum::Outcome::kOk && method_->local == ethereum::LocalAnswer::kBlockNumber) {
+    if (const auto head = ethereum::parse_quantity(unquoted(view_.result));
+        head && *head > shared.head.load(relaxed)) {
+      shared.head.store(*head, relaxed);
+    }
+  }
+}
+
+bool Call::worth_retrying(const ethereum::Action& action) const {
+  if (!action.retry_elsewhere) return false;
+  if (outcome_ != ethereum::Outcome::kNullLater) return true;
+  if (null_retried_) return false;
+  const std::uint64_t chain_head = chain().spec->shared->head.load(std::memory_order_relaxed);
+  // A block that the chain has: some node lags. For a hash, only a node that is further may know
+  // more.
+  if (block_.number != 0) return block_.number <= chain_head;
+  return chain().spec->upstreams[upstream_].shared->head.load(std::memory_order_relaxed) <
+         chain_head;
+}
+
+void Call::judge_outcome(TimePoint now) {
+  const ethereum::Action& action = ethereum::action(outcome_);
+  if (ethereum::means_accepted(outcome_) && (retry_state_.maybe_sent || attempts_ > 1) &&
+      deliver_accepted())
+    return;
+  if (worth_retrying(action)) {
+    policy::FailedAttempt failed{.failure = policy::Failure::kJudgedRetryable};
+    if (action.throttled) failed.retry_after = std::chrono::seconds(head_.retry_after_s);
+    keep_reply();
+    if (outcome_ == ethereum::Outcome::kNullLater) null_retried_ = true;
+    if (retry(failed, RetryReason::kJudged, now)) return;
+  }
+  if (view_.valid) {
+    kept_error_.clear();
+    deliver();
+    return;
+  }
+  if (!kept_error_.empty()) {
+    deliver();
+    return;
+  }
+  if (changes_state(*method_)) {
+    deliver_error_after({upstream::Failure::Kind::kProtocol, true, false});
+    return;
+  }
+  if (action.throttled) {
+    fail(CallOutcome::kRateLimited, 429, -32005, "the upstreams are over their rate limits",
+         "upstream_throttled", std::chrono::seconds(std::max(head_.retry_after_s, 1U)));
+    return;
+  }
+  fail(CallOutcome::kBadReply, 502, -32603, "the upstream's reply is unusable", action.word);
+}
+
+bool Call::retry(policy::FailedAttempt failed, RetryReason reason, TimePoint now) {
+  failed.other_upstream_left = eligible(now, false) != 0;
+  // The same node again would give the same answer: only another one is worth asking.
+  if (failed.failure == policy::Failure::kJudgedRetryable && !failed.other_upstream_left &&
+      !ethereum::action(outcome_).counts_as_failure && !ethereum::action(outcome_).throttled) {
+    return false;
+  }
+  const auto decision =
+      policy::decide(chain().spec->retry, retry_state_, failed, resend_of(*method_), now, deadline_,
+                     chain().budget, exchange_.worker().random());
+  if (decision.action == policy::RetryAction::kGiveUp) return false;
+  exchange_.worker().metrics().retry(chain().spec->slot, static_cast<std::size_t>(reason));
+  if (decision.action == policy::RetryAction::kReplaySame) {
+    if (!attempt(upstream_, now, true)) route(now);
+    return true;
+  }
+  if (decision.backoff == Duration::zero()) {
+    retry_now();
+    return true;
+  }
+  backing_off_ = true;
+  timer_.emplace(
+      exchange_.worker().loop().timers,
+      [](void* self) { static_cast<Call*>(self)->on_wait_over(); }, this);
+  timer_->set(now + decision.backoff);
+  return true;
+}
+
+void Call::keep_reply() {
+  if (!view_.valid) return;
+  const bool better = kept_error_.empty() || ethereum::send_error_rank(outcome_) >
+                                                 ethereum::send_error_rank(kept_outcome_);
+  if (!better) return;
+  kept_error_.assign(view_.is_error ? view_.error : view_.result);
+  kept_is_error_ = view_.is_error;
+  kept_outcome_ = outcome_;
+  kept_code_ = view_.code;
+  kept_upstream_ = upstream_;
+}
+
+void Call::deliver() {
+  std::string_view value = view_.is_error ? view_.error : view_.result;
+  bool is_error = view_.is_error;
+  std::int64_t code = view_.code;
+  if (!kept_error_.empty()) {
+    value = kept_error_;
+    is_error = kept_is_error_;
+    outcome_ = kept_outcome_;
+    code = kept_code_;
+    upstream_ = kept_upstream_;
+  }
+  std::optional<std::string> minted;
+  if (!is_error && ethereum_creates_filter(*method_)) {
+    minted = encode_filter_id(value, filter_tag(chain().spec->upstreams[upstream_].name));
+    if (minted) value = *minted;
+  }
+  const std::array<std::string_view, 5> pieces = {kEnvelope, id_.empty() ? "null" : id_,
+                                                  is_error ? kError : kResult, value, kClose};
+  const bool reverted = outcome_ == ethereum::Outcome::kRevert;
+  const CallOutcome outcome = reverted   ? CallOutcome::kRevert
+                              : is_error ? CallOutcome::kUpstreamError
+                                         : CallOutcome::kOk;
+  finish(outcome, pieces, 200, static_cast<int>(code));
+}
+
+bool Call::deliver_accepted() {
+  const auto begin = params_.find('"');
+  const auto end = begin == std::string_view::npos ? begin : params_.find('"', begin + 1);
+  if (end == std::string_view::npos) return false;
+  const auto hash = ethereum::transaction_hash(params_.substr(begin + 1, end - begin - 1));
+  if (!hash) return false;
+  std::string text = "\"0x";
+  ethereum::append_hex(text, *hash);
+  text += "\"";
+  const std::array<std::string_view, 5> pieces = {kEnvelope, id_.empty() ? "null" : id_, kResult,
+                                                  text, kClose};
+  finish(CallOutcome::kOk, pieces, 200, 0);
+  return true;
+}
+
+void Call::on_failure(const upstream::Failure& failure) {
+  const net::Ref<Exchange> hold(&exchange_);
+  connection_ = nullptr;
+  if (done_) return;
+  const TimePoint time = now();
+  using Kind = upstream::Failure::Kind;
+  account_attempt(attempt_outcome(failure.kind), time);
+  upstream::Shared& shared = *chain().spec->upstreams[upstream_].shared;
+  constexpr auto relaxed = std::memory_order_relaxed;
+  const bool connect = failure.kind == Kind::kConnect || failure.kind == Kind::kConnectTimeout ||
+                       failure.kind == Kind::kTls;
+  if (!failure.stale) {
+    shared.failures.fetch_add(1, relaxed);
+    shared.consecutive_failures.fetch_add(1, relaxed);
+    if (connect) {
+      shared.connect_failures.fetch_add(1, relaxed);
+      shared.consecutive_connect_failures.fetch_add(1, relaxed);
+    }
+    chain().balancer->observe(upstream_, time - attempt_started_, false);
+  }
+  if (stream_begun_) {
+    done_ = true;
+    exchange_.responder().stream_abort();
+    account(CallOutcome::kBadReply, 200, 0, stream_bytes_);
+    exchange_.streamed();
+    return;
+  }
+  policy::FailedAttempt failed{.failure = policy::Failure::kMaybeSent,
+                               .bytes_written = failure.maybe_sent};
+  RetryReason reason = RetryReason::kFailed;
+  if (failure.stale) {
+    failed.failure = policy::Failure::kStaleConnection;
+    reason = RetryReason::kStale;
+  } else if (!failure.maybe_sent) {
+    failed.failure = policy::Failure::kSurelyNotSent;
+    reason = RetryReason::kNotSent;
+  }
+  if (retry(failed, reason, time)) return;
+  deliver_error_after(failure);
+}
+
+void Call::deliver_error_after(const upstream::Failure& failure) {
+  using Kind = upstream::Failure::Kind;
+  if (!kept_error_.empty()) {
+    deliver();
+    return;
+  }
+  if (changes_state(*method_) && (failure.maybe_sent || retry_state_.maybe_sent)) {
+    fail(CallOutcome::kUnknownWrite, 200, -32000,
+         "the outcome is unknown: an upstream may have executed the call; look it up before "
+         "sending it again",
+         "outcome_unknown");
+    return;
+  }
+  switch (failure.kind) {
+    case Kind::kTimeout:
+    case Kind::kConnectTimeout:
+      if (now() >= deadline_ || failure.kind == Kind::kTimeout) {
+        fail(CallOutcome::kTimeout, 504, -32603, "no upstream answered in time",
+             word(failure.kind));
+        return;
+      }
+      [[fallthrough]];
+    case Kind::kConnect:
+    case Kind::kTls:
+      fail(CallOutcome::kUnavailable, 503, -32603, "no upstream can be reached", word(failure.kind),
+           std::chrono::seconds(1));
+      return;
+    case Kind::kTooLarge:
+      fail(CallOutcome::kBadReply, 502, -32603,
+           "the upstream's reply is larger than limits.response", word(failure.kind));
+      return;
+    case Kind::kClosed:
+    case Kind::kProtocol:
+      fail(CallOutcome::kBadReply, 502, -32603, "the upstream's reply is unusable",
+           word(failure.kind));
+      return;
+  }
+}
+
+}  // namespace sluice::proxy

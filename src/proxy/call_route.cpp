@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which upstream gets the call, and what happens when none has room.
+#include <array>
+#include <bit>
+#include <utility>
+
+#include "proxy/call.hpp"
+#include "proxy/exchange.hpp"
+#include "proxy/worker.hpp"
+
+namespace sluice::proxy {
+
+namespace {
+
+/// After so many failures in a row live traffic avoids an upstream at once, ahead of the health
+/// monitor's verdict.
+constexpr std::uint32_t kSuspectFailures = 5;
+constexpr std::uint32_t kSuspectConnectFailures = 3;
+
+}  // namespace
+
+bool Call::fit(std::size_t upstream, TimePoint now, bool strict) const {
+  const upstream::Shared& shared = *chain().spec->upstreams[upstream].shared;
+  constexpr auto relaxed = std::memory_order_relaxed;
+  if (!shared.in_rotation.load(relaxed)) return false;
+  if (shared.throttled_until_ns.load(relaxed) > now.time_since_epoch().count()) return false;
+  if (!chain().spec->upstreams[upstream].rate->open(now)) return false;
+  if (!strict) return true;
+  if (shared.consecutive_failures.load(relaxed) >= kSuspectFailures ||
+      shared.consecutive_connect_failures.load(relaxed) >= kSuspectConnectFailures) {
+    return false;
+  }
+  const std::uint64_t chain_head = chain().spec->shared->head.load(relaxed);
+  const std::uint64_t head = shared.head.load(relaxed);
+  using ethereum::BlockRef;
+  if (block_.number != 0 && block_.number <= chain_head && head < block_.number) return false;
+  const bool newest = block_.kind == BlockRef::kLatest || block_.kind == BlockRef::kPending ||
+                      block_.kind == BlockRef::kSafe || block_.kind == BlockRef::kFinalized;
+  return !newest || shared.lag.load(relaxed) <= chain().spec->lag_prefer;
+}
+
+policy::UpstreamSet Call::eligible(TimePoint now, bool strict) const {
+  policy::UpstreamSet set = 0;
+  for (policy::UpstreamSet left = allowed_ & ~tried_; left != 0; left &= left - 1) {
+    const auto i = static_cast<std::size_t>(std::countr_zero(left));
+    if (fit(i, now, strict)) set |= policy::bit_of(i);
+  }
+  return set;
+}
+
+std::optional<std::uint32_t> Call::pick(policy::UpstreamSet among, TimePoint now) {
+  std::array<policy::Candidate, policy::kUpstreamsMax> candidates;
+  std::size_t count = 0;
+  for (; among != 0; among &= among - 1) {
+    const auto i = static_cast<std::uint32_t>(std::countr_zero(among));
+    const UpstreamSpec& spec = chain().spec->upstreams[i];
+    const upstream::Shared& shared = *spec.shared;
+    constexpr auto relaxed = std::memory_order_relaxed;
+    candidates[count++] = {.index = i,
+                           .tier = spec.tier,
+                           .weight = spec.weight,
+                           .in_flight = shared.in_flight.load(relaxed),
+                           .capacity = shared.options().connections_max,
+                           .latency_s = static_cast<double>(shared.latency_ns.load(relaxed)) * 1e-9,
+                           .score = shared.score.load(relaxed)};
+  }
+  if (count == 0) return std::nullopt;
+  if (count == 1) return candidates[0].index;
+  const auto tier = policy::select_tier({candidates.data(), count});
+  const policy::PickContext context{now, static_cast<std::uint32_t>(method_->klass),
+                                    exchange_.caller().affinity};
+  const auto position = chain().balancer->pick(tier, context, exchange_.worker().random());
+  if (!position) return std::nullopt;
+  return tier[*position].index;
+}
+
+void Call::route(TimePoint now) {
+  if (now >= deadline_) {
+    no_upstream();
+    return;
+  }
+  policy::UpstreamSet set = eligible(now, true);
+  if (set == 0) set = eligible(now, false);
+  if (set == 0) {
+    no_upstream();
+    return;
+  }
+  policy::UpstreamSet left = set;
+  while (const auto chosen = pick(left, now)) {
+    if (attempt(*chosen, now, false)) return;
+    left &= ~policy::bit_of(*chosen);
+  }
+  wait(set, now);
+}
+
+bool Call::attempt(std::uint32_t upstream, TimePoint now, bool fresh) {
+  upstream::Pool& pool = *chain().pools[upstream];
+  upstream::Connection* connection = fresh ? pool.take_fresh(now) : pool.take(now);
+  if (connection == nullptr) return false;
+  static_cast<void>(chain().spec->upstreams[upstream].rate->take(now));
+  connection_ = connection;
+  upstream_ = upstream;
+  tried_ |= policy::bit_of(upstream);
+  ++attempts_;
+  wire_id_ = exchange_.worker().next_wire_id();
+  attempt_started_ = now;
+  const TimePoint deadline = std::min(deadline_, now + exchange_.snapshot().limits.attempt_timeout);
+  connection->start({wire_id_, method_name_, params_}, *this, now, deadline);
+  return true;
+}
+
+void Call::wait(policy::UpstreamSet among, TimePoint now) {
+  Worker& worker = exchange_.worker();
+  const ChainSpec& spec = *chain().spec;
+  const TimePoint until = std::min(deadline_, now + spec.queue_timeout);
+  wait_key_ = worker.add_waiter(*this);
+  const auto pushed = spec.shared->queue.push({.priority = exchange_.caller().priority,
+                                               .deadline = until,
+                                               .upstreams = among,
+                                               .client = worker.index(),
+                                               .call = wait_key_},
+                                              now);
+  if (!pushed) {
+    worker.remove_waiter(wait_key_);
+    worker.metrics().queue_rejected(spec.slot, static_cast<std::size_t>(QueueReject::kFull));
+    fail(CallOutcome::kShed, 429, -32005, "too many calls are waiting", "queue_full",
+         std::chrono::milliseconds(250));
+    return;
+  }
+  waiting_ = *pushed;
+  queued_at_ = now;
+  timer_.emplace(
+      worker.loop().timers, [](void* self) { static_cast<Call*>(self)->on_wait_over(); }, this);
+  timer_->set(until);
+  // Capacity may have become free between the look and the registration.
+  worker.look_again(chain(), among);
+}
+
+void Call::granted() {
+  waiting_.reset();
+  timer_.reset();
+  const TimePoint time = now();
+  queue_time_ += time - queued_at_;
+  exchange_.worker().metrics().queue_wait(
+      chain().spec->slot, static_cast<std::size_t>(exchange_.caller().priority), time - queued_at_);
+  route(time);
+}
+
+void Call::on_wait_over() {
+  const net::Ref<Exchange> hold(&exchange_);
+  const TimePoint time = now();
+  if (backing_off_) {
+    backing_off_ = false;
+    timer_.reset();
+    retry_now();
+    return;
+  }
+  // Granted already: the grant is on its way from another worker.
+  if (!waiting_ || !chain().spec->shared->queue.cancel(*waiting_)) return;
+  waiting_.reset();
+  Worker& worker = exchange_.worker();
+  worker.remove_waiter(wait_key_);
+  queue_time_ += time - queued_at_;
+  const ChainSpec& spec = *chain().spec;
+  worker.metrics().queue_wait(spec.slot, static_cast<std::size_t>(exchange_.caller().priority),
+                              time - queued_at_);
+  worker.metrics().queue_rejected(spec.slot, static_cast<std::size_t>(QueueReject::kTimeout));
+  if (time >= deadline_) {
+    no_upstream();
+    return;
+  }
+  fail(CallOutcome::kShed, 429, -32005, "no upstream had capacity in time", "queue_timeout",
+       std::chrono::milliseconds(250));
+}
+
+void Call::no_upstream() {
+  const TimePoint time = now();
+  if (time >= deadline_) {
+    fail(CallOutcome::kTimeout, 504, -32603, "the deadline of the call has passed", "deadline");
+    return;
+  }
+  if (!kept_error_.empty()) {
+    deliver();
+    return;
+  }
+  fail(CallOutcome::kUnavailable, 503, -32603, "no upstream can take the call now",
+       tried_ == 0 ? "no_upstream" : "upstreams_failed", std::chrono::seconds(1));
+}
+
+void Call::retry_now() {
+  const TimePoint time = now();
+  // Everybody has had the call once: now all of them may again.
+  if (eligible(time, false) == 0) tried_ = 0;
+  route(time);
+}
+
+}  // namespace sluice::proxy

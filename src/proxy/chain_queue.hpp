@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+
+#include "policy/queue.hpp"
+
+namespace sluice::proxy {
+
+/// The calls of one chain, of all workers, that wait for capacity: the pure queue behind a short
+/// mutex. Only calls that found nothing free come here, and whoever frees something looks at
+/// `waiting()` first, so the mutex is off the common path. A waiter's `client` is its worker's
+/// index and `call` its key there.
+class ChainQueue {
+ public:
+  explicit ChainQueue(const policy::WaitQueue::Options& options) : queue_(options) {}
+
+  [[nodiscard]] std::expected<policy::WaitHandle, policy::PushRefusal> push(
+      const policy::Waiter& waiter, TimePoint now) {
+    const std::scoped_lock lock(mutex_);
+    auto pushed = queue_.push(waiter, now);
+    publish();
+    return pushed;
+  }
+
+  [[nodiscard]] std::optional<policy::Granted> pop_for(std::uint32_t upstream) {
+    const std::scoped_lock lock(mutex_);
+    auto granted = queue_.pop_for(upstream);
+    publish();
+    return granted;
+  }
+
+  /// False when the waiter has been granted or has expired already.
+  bool cancel(policy::WaitHandle handle) {
+    const std::scoped_lock lock(mutex_);
+    const bool cancelled = queue_.cancel(handle);
+    publish();
+    return cancelled;
+  }
+
+  void set(const policy::WaitQueue::Options& options) {
+    const std::scoped_lock lock(mutex_);
+    queue_.set(options);
+  }
+
+  /// Sequentially consistent: a worker registers and then looks for capacity, another frees
+  /// capacity and then looks here, so one of them must see the other.
+  [[nodiscard]] bool waiting() const noexcept { return waiting_.load() != 0; }
+  [[nodiscard]] std::size_t depth(policy::Priority priority) const {
+    const std::scoped_lock lock(mutex_);
+    return queue_.size(priority);
+  }
+
+ private:
+  void publish() noexcept { waiting_.store(static_cast<std::uint32_t>(queue_.size())); }
+
+  mutable std::mutex mutex_;
+  policy::WaitQueue queue_;
+  std::atomic<std::uint32_t> waiting_{0};
+};
+
+}  // namespace sluice::proxy

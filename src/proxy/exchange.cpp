@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/exchange.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+#include "http/writer.hpp"
+#include "jsonrpc/write.hpp"
+#include "proxy/worker.hpp"
+
+namespace sluice::proxy {
+
+Exchange::Exchange(Worker& worker, net::Ref<Runtime> runtime, const Caller& caller,
+                   net::Ref<frontend::Responder> responder, std::string_view request_id,
+                   TimePoint started)
+    : worker_(worker),
+      runtime_(std::move(runtime)),
+      caller_(caller),
+      responder_(std::move(responder)),
+      started_(started),
+      request_id_size_(std::min(request_id.size(), request_id_.size())) {
+  std::memcpy(request_id_.data(), request_id.data(), request_id_size_);
+}
+
+void Exchange::run(std::string_view body) {
+  self_ = this;
+  body_ = body;
+  const jsonrpc::Message& message = worker_.splitter().split(body, snapshot().limits.json);
+  if (message.error_code != 0) {
+    reply_error(message);
+  } else if (message.batch) {
+    run_batch(message.calls);
+  } else {
+    run_single(message.calls.front());
+  }
+}
+
+void Exchange::run_single(const jsonrpc::CallView& view) {
+  single_.emplace(*this, view, 0);
+  single_->start();
+}
+
+void Exchange::run_batch(std::span<const jsonrpc::CallView> views) {
+  batch_ = true;
+  replies_.resize(views.size());
+  for (std::size_t i = 0; i < views.size(); ++i) calls_.emplace_back(*this, views[i], i);
+  run_more();
+}
+
+void Exchange::run_more() {
+  // A call that is answered at once comes back through finished() while this loop is running.
+  if (starting_) return;
+  starting_ = true;
+  const std::size_t concurrency = std::max(snapshot().limits.batch_concurrency, 1U);
+  while (next_ < calls_.size() && running_ < concurrency) {
+    ++running_;
+    calls_[next_++].start();
+  }
+  starting_ = false;
+  if (done_ == calls_.size()) reply_batch();
+}
+
+void Exchange::finished(Call& call, std::span<const std::string_view> pieces, int status) {
+  if (!batch_) {
+    reply(status, headers(call, now()), pieces);
+    return;
+  }
+  if (status == 200) {
+    any_run_ = true;
+  } else if (refused_status_ == 0) {
+    refused_status_ = status;
+  }
+  hold_reply(call.position(), pieces);
+  --running_;
+  ++done_;
+  run_more();
+}
+
+void Exchange::hold_reply(std::size_t position, std::span<const std::string_view> pieces) {
+  std::size_t bytes = 0;
+  for (const auto piece : pieces) bytes += piece.size();
+  std::string& held = replies_[position];
+  if (held_bytes_ + bytes > snapshot().limits.response_max) {
+    // geth's words and code for the same case.
+    jsonrpc::append_error(held, pieces.size() > 1 ? pieces[1] : "null", -32003,
+                          "response too large");
+  } else {
+    held.reserve(bytes);
+    for (const auto piece : pieces) held.append(piece);
+  }
+  held_bytes_ += held.size();
+}
+
+void Exchange::reply_batch() {
+  std::vector<std::string_view> pieces;
+  pieces.reserve(replies_.size() * 2 + 1);
+  for (const auto& held : replies_) {
+    if (held.empty()) continue;
+    pieces.emplace_back(pieces.empty() ? "[" : ",");
+    pieces.emplace_back(held);
+  }
+  if (!pieces.empty()) pieces.emplace_back("]");
+  // Only a batch that was refused whole has another status than 200.
+  const int status = any_run_ || refused_status_ == 0 ? 200 : refused_status_;
+  reply(status, plain_headers(), pieces);
+}
+
+void Exchange::reply_error(const jsonrpc::Message& message) {
+  worker_.reject(message.error_code == -32700 ? "parse_error"
+                 : message.batch              ? "batch_too_large"
+                                              : "invalid");
+  std::string body;
+  jsonrpc::append_error(body, message.error_id, message.error_code, message.error_text,
+                        R"({"source":"sluice","reason":"malformed"})");
+  if (message.batch) body = "[" + body + "]";
+  const std::string_view piece = body;
+  reply(200, plain_headers(), {&piece, 1});
+}
+
+std::string_view Exchange::plain_headers() {
+  header_lines_.assign("X-Request-Id: ").append(request_id()).append("\r\n");
+  return header_lines_;
+}
+
+std::string_view Exchange::headers(const Call& call, TimePoint now) {
+  if (caller_.websocket) return {};
+  std::string& lines = header_lines_;
+  lines.clear();
+  if (!call.upstream_name().empty()) {
+    lines.append("X-Sluice-Upstream: ").append(call.upstream_name()).append("\r\n");
+  }
+  lines.append("X-Sluice-Attempts: ");
+  http::append_decimal(lines, call.attempts());
+  lines.append("\r\nX-Sluice-Cache: none\r\nX-Sluice-Duration: ");
+  const auto us =
+      static_cast<std::uint64_t>(std::max<std::int64_t>((now - started_).count() / 1000, 0));
+  http::append_decimal(lines, us / 1000);
+  lines.push_back('.');
+  const std::uint64_t fraction = us % 1000;
+  lines.push_back(static_cast<char>('0' + fraction / 100));
+  lines.push_back(static_cast<char>('0' + fraction / 10 % 10));
+  lines.push_back(static_cast<char>('0' + fraction % 10));
+  lines.append("ms\r\nX-Request-Id: ").append(request_id()).append("\r\n");
+  return lines;
+}
+
+void Exchange::reply(int status, std::string_view headers,
+                     std::span<const std::string_view> pieces) {
+  std::string with_retry;
+  if (status == 503 || status == 429) {
+    with_retry = headers;
+    const auto setting = snapshot().limits.retry_after;
+    if (status == 503) with_retry += "Retry-After: 1\r\n";
+    if (status == 429 && setting == RetryAfter::kSeconds) with_retry += "Retry-After: 1\r\n";
+    if (status == 429 && setting == RetryAfter::kMilliseconds)
+      with_retry += "Retry-After: 1000\r\n";
+    headers = with_retry;
+  }
+  const net::Ref<frontend::Responder> responder = std::move(responder_);
+  responder->reply({.status = status, .headers = headers, .body = pieces});
+  self_ = nullptr;
+}
+
+void Exchange::streamed() {
+  responder_ = nullptr;
+  self_ = nullptr;
+}
+
+}  // namespace sluice::proxy

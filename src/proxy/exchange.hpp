@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <deque>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "frontend/handler.hpp"
+#include "proxy/call.hpp"
+#include "proxy/runtime.hpp"
+
+namespace sluice::proxy {
+
+class Worker;
+
+/// Who asks for what, worked out once per request (or per WebSocket): the same for all calls of a
+/// batch.
+struct Caller {
+  std::size_t chain = 0;
+  std::size_t client = 0;
+  policy::Priority priority = policy::Priority::kNormal;
+  Duration timeout = std::chrono::seconds(30);
+  std::uint64_t affinity = 0;
+  /// Index of the upstream that a client with `steer` asked for.
+  std::optional<std::uint32_t> upstream;
+  bool websocket = false;
+};
+
+/// One message of a client, from its bytes to its reply: one call, or a batch whose calls run side
+/// by side within a bound and are answered in their order. Lives on the worker's thread until the
+/// reply is given; kept by its calls' pending work. The message's bytes stay where they are until
+/// then.
+class Exchange final : public net::RefCounted {
+ public:
+  Exchange(Worker& worker, net::Ref<Runtime> runtime, const Caller& caller,
+           net::Ref<frontend::Responder> responder, std::string_view request_id, TimePoint started);
+
+  void run(std::string_view body);
+
+  // For calls.
+  [[nodiscard]] Worker& worker() noexcept { return worker_; }
+  [[nodiscard]] const Snapshot& snapshot() const noexcept { return *runtime_->snapshot; }
+  [[nodiscard]] ChainRuntime& chain() noexcept { return runtime_->chains[caller_.chain]; }
+  [[nodiscard]] const ClientSpec& client() const noexcept {
+    return runtime_->snapshot->clients[caller_.client];
+  }
+  [[nodiscard]] const Caller& caller() const noexcept { return caller_; }
+  [[nodiscard]] TimePoint started() const noexcept { return started_; }
+  [[nodiscard]] std::string_view request_id() const noexcept {
+    return {request_id_.data(), request_id_size_};
+  }
+  [[nodiscard]] frontend::Responder& responder() noexcept { return *responder_; }
+  [[nodiscard]] bool in_body(std::string_view part) const noexcept {
+    return part.data() >= body_.data() && part.data() + part.size() <= body_.data() + body_.size();
+  }
+  [[nodiscard]] bool can_stream() const noexcept { return !batch_ && responder_->can_stream(); }
+
+  /// A call has its reply: `pieces`, joined, are one JSON-RPC response object; none for a
+  /// notification.
+  void finished(Call& call, std::span<const std::string_view> pieces, int status);
+  /// The header lines about a call, for a reply or the start of a stream; valid until the next call
+  /// of it.
+  [[nodiscard]] std::string_view headers(const Call& call, TimePoint now);
+  /// A call has streamed its reply, or cut it.
+  void streamed();
+
+ private:
+  void run_single(const jsonrpc::CallView& view);
+  void run_batch(std::span<const jsonrpc::CallView> views);
+  void run_more();
+  void reply_batch();
+  void reply_error(const jsonrpc::Message& message);
+  void reply(int status, std::string_view headers, std::span<const std::string_view> pieces);
+  void hold_reply(std::size_t position, std::span<const std::string_view> pieces);
+  [[nodiscard]] std::string_view plain_headers();
+
+  Worker& worker_;
+  /// Held from run() until the reply: calls in flight are known to connections by plain pointers
+  /// only.
+  net::Ref<Exchange> self_;
+  net::Ref<Runtime> runtime_;
+  std::string_view body_;
+  const Caller caller_;
+  net::Ref<frontend::Responder> responder_;
+  const TimePoint started_;
+  std::array<char, 64> request_id_;
+  std::size_t request_id_size_ = 0;
+  bool batch_ = false;
+  bool starting_ = false;
+  std::optional<Call> single_;
+  std::deque<Call> calls_;
+  std::vector<std::string> replies_;
+  std::size_t next_ = 0;
+  std::size_t running_ = 0;
+  std::size_t done_ = 0;
+  std::uint64_t held_bytes_ = 0;
+  /// Of a batch: whether any of its calls was let in, and the status of the first that was not.
+  bool any_run_ = false;
+  int refused_status_ = 0;
+  std::string header_lines_;
+};
+
+}  // namespace sluice::proxy

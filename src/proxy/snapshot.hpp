@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "ethereum/method_filter.hpp"
+#include "jsonrpc/splitter.hpp"
+#include "metrics/worker_metrics.hpp"
+#include "policy/queue.hpp"
+#include "policy/retry.hpp"
+#include "proxy/chain_queue.hpp"
+#include "proxy/rate_gate.hpp"
+#include "upstream/shared.hpp"
+
+namespace sluice::proxy {
+
+/// What all workers and the control thread share about one chain; lives on across reloads under the
+/// chain's name.
+struct ChainShared {
+  explicit ChainShared(const policy::WaitQueue::Options& options) : queue(options) {}
+  /// The chain's best credible head, 0 while unknown.
+  std::atomic<std::uint64_t> head{0};
+  /// As configured, or learned from the first upstream that answered; 0 while unknown.
+  std::atomic<std::uint64_t> chain_id{0};
+  ChainQueue queue;
+};
+
+struct UpstreamSpec {
+  std::string name;
+  std::shared_ptr<upstream::Shared> shared;
+  double weight = 1;
+  std::uint32_t tier = 1;
+  std::shared_ptr<RateGate> rate;
+  metrics::UpstreamSlot slot;
+};
+
+/// Which upstreams of a chain may be asked a method by one client: a bit per upstream, by the
+/// method's index.
+struct MethodMask {
+  std::vector<policy::UpstreamSet> by_method;
+  /// For methods outside the table: one filter per upstream.
+  std::vector<ethereum::MethodFilter> filters;
+  [[nodiscard]] policy::UpstreamSet allowed(const ethereum::Method& method,
+                                            std::string_view name) const;
+};
+
+struct ChainSpec {
+  std::string name;
+  std::shared_ptr<ChainShared> shared;
+  std::string strategy;
+  std::uint64_t lag_prefer = 1;
+  policy::RetryPolicy retry;
+  double retry_budget = 0.1;
+  Duration queue_timeout = std::chrono::seconds(2);
+  std::vector<UpstreamSpec> upstreams;
+  /// By client: the anonymous one first.
+  std::vector<MethodMask> masks;
+  metrics::ChainSlot slot;
+};
+
+struct ClientSpec {
+  std::string name;
+  std::array<unsigned char, 32> key_digest{};
+  policy::Priority priority = policy::Priority::kNormal;
+  std::shared_ptr<RateGate> rate;
+  bool steer = false;
+  metrics::ClientSlot slot;
+};
+
+enum class RetryAfter : std::uint8_t { kOff, kSeconds, kMilliseconds };
+
+struct Limits {
+  jsonrpc::Limits json;
+  std::uint32_t batch_concurrency = 16;
+  std::uint64_t response_max = 268435456;
+  Duration call_timeout = std::chrono::seconds(30);
+  Duration attempt_timeout = std::chrono::seconds(10);
+  RetryAfter retry_after = RetryAfter::kOff;
+  double access_sample = 0.01;
+  Duration access_slow = std::chrono::seconds(1);
+};
+
+/// An immutable picture of what is served and how. Built and validated on the control thread,
+/// posted to every worker; a call uses one for all its life. Upstreams and chains inside are shared
+/// with earlier and later snapshots as long as their configuration stays the same.
+struct Snapshot {
+  std::vector<ChainSpec> chains;
+  /// Index 0 is the anonymous client.
+  std::vector<ClientSpec> clients;
+  bool anonymous_allowed = true;
+  /// Request paths (without a key), each with the index of its chain.
+  std::map<std::string, std::size_t, std::less<>> paths;
+  std::map<std::array<unsigned char, 32>, std::size_t> clients_by_key;
+  Limits limits;
+};
+
+}  // namespace sluice::proxy

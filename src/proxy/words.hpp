@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The closed sets of words by which the data path's results are counted and logged.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "ethereum/outcome.hpp"
+#include "upstream/attempt.hpp"
+
+namespace sluice::proxy {
+
+/// How a call ended, as its client saw it.
+enum class CallOutcome : std::uint8_t {
+  kOk,
+  kLocal,
+  kRevert,
+  kUpstreamError,
+  kInvalid,
+  kDenied,
+  kRateLimited,
+  kShed,
+  kUnavailable,
+  kBadReply,
+  kTimeout,
+  kUnknownWrite,
+  kCancelled,
+  kCount,
+};
+
+inline constexpr std::array<std::string_view, static_cast<std::size_t>(CallOutcome::kCount)>
+    kCallOutcomeWords = {"ok",      "local",         "revert",   "upstream_error", "invalid",
+                         "denied",  "rate_limited",  "shed",     "unavailable",    "bad_reply",
+                         "timeout", "unknown_write", "cancelled"};
+
+[[nodiscard]] constexpr std::string_view word(CallOutcome outcome) noexcept {
+  return kCallOutcomeWords[static_cast<std::size_t>(outcome)];
+}
+
+/// Attempts: first the meanings of replies, then the failures of transport, then "cancelled".
+inline constexpr std::size_t kFailureKinds = 7;
+inline constexpr std::size_t kAttemptOutcomes = ethereum::kOutcomes + kFailureKinds + 1;
+[[nodiscard]] constexpr std::size_t attempt_outcome(ethereum::Outcome outcome) noexcept {
+  return static_cast<std::size_t>(outcome);
+}
+[[nodiscard]] constexpr std::size_t attempt_outcome(upstream::Failure::Kind kind) noexcept {
+  return ethereum::kOutcomes + static_cast<std::size_t>(kind);
+}
+inline constexpr std::size_t kAttemptCancelled = kAttemptOutcomes - 1;
+
+enum class QueueReject : std::uint8_t { kFull, kTimeout, kCount };
+inline constexpr std::array<std::string_view, 2> kQueueRejectWords = {"full", "timeout"};
+
+enum class RetryReason : std::uint8_t { kNotSent, kStale, kFailed, kJudged, kCount };
+inline constexpr std::array<std::string_view, 4> kRetryReasonWords = {
+    "not_sent", "stale_connection", "failed", "reply"};
+
+/// Why Sluice itself refused a request, beyond HTTP's own reasons (http::reject_rows()).
+inline constexpr std::array<std::string_view, 18> kRejectWords = {
+    "unknown_path",      "unauthorized",     "rate_limited",
+    "batch_too_large",   "parse_error",      "invalid",
+    "slow_reader",       "tls_handshake",    "header_timeout",
+    "handshake_timeout", "bad_proxy_header", "websocket_protocol",
+    "websocket_silent",  "connections",      "connections_per_ip",
+    "draining",          "memory",           "other"};
+
+}  // namespace sluice::proxy

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/random.hpp"
+#include "frontend/handler.hpp"
+#include "jsonrpc/splitter.hpp"
+#include "metrics/worker_metrics.hpp"
+#include "net/loop.hpp"
+#include "proxy/exchange.hpp"
+#include "proxy/runtime.hpp"
+
+namespace sluice::proxy {
+
+/// One worker's data path: takes requests from its frontend, runs their calls over its pools. All
+/// of it on the worker's thread but for post()-ed work. Owned by the app, which joins the thread
+/// before it destroys it.
+class Worker final : public frontend::Handler,
+                     public frontend::Observer,
+                     public upstream::PoolListener {
+ public:
+  /// `reject_words`: position of each reject reason in the metrics' set.
+  Worker(net::Loop& loop, unsigned index, metrics::WorkerMetrics& metrics,
+         const std::unordered_map<std::string_view, std::size_t>& reject_words, std::uint64_t seed);
+  ~Worker() override;
+
+  /// The other workers, this one included, by index; set once before the threads start.
+  void meet(std::vector<Worker*> all) { all_ = std::move(all); }
+  /// Makes a snapshot current: new pools are filled, pools that it does not name retire.
+  void install(std::shared_ptr<const Snapshot> snapshot);
+  /// At the end: closes every connection.
+  void stop();
+
+  // frontend::Handler
+  [[nodiscard]] std::optional<frontend::Refusal> check(const frontend::Request& request) override;
+  void handle(const frontend::Request& request, net::Ref<frontend::Responder> responder) override;
+  [[nodiscard]] frontend::Opened open_websocket(const frontend::Request& request) override;
+  [[nodiscard]] bool knows_path(std::string_view path) const override;
+
+  // frontend::Observer
+  void http_request(int status) override { metrics_.http_request(status); }
+  void rejected(std::string_view reason) override { reject(reason); }
+  void connections_changed(frontend::Protocol protocol, int delta) override {
+    metrics_.client_connections(static_cast<std::size_t>(protocol), delta);
+  }
+
+  // upstream::PoolListener
+  void connection_created(const upstream::Shared& shared) override;
+  void connection_closed(const upstream::Shared& shared, upstream::CloseReason reason) override;
+  void capacity_freed(const upstream::Shared& shared) override;
+
+  // For exchanges and calls.
+  [[nodiscard]] net::Loop& loop() noexcept { return loop_; }
+  [[nodiscard]] unsigned index() const noexcept { return index_; }
+  [[nodiscard]] metrics::WorkerMetrics& metrics() noexcept { return metrics_; }
+  [[nodiscard]] jsonrpc::Splitter& splitter() noexcept { return splitter_; }
+  [[nodiscard]] Random& random() noexcept { return random_; }
+  [[nodiscard]] std::uint64_t next_wire_id() noexcept { return ++wire_id_; }
+  [[nodiscard]] const net::Ref<Runtime>& runtime() const noexcept { return runtime_; }
+  void reject(std::string_view reason);
+  /// The client's own id where it is fit to be logged, else a new one; valid until the next call.
+  [[nodiscard]] std::string_view make_request_id(std::string_view offered);
+  [[nodiscard]] std::uint64_t add_waiter(Call& call);
+  void remove_waiter(std::uint64_t key) { waiters_.erase(key); }
+  /// After a call has registered: serve it from what became free meanwhile, here or on another
+  /// worker.
+  void look_again(ChainRuntime& chain, policy::UpstreamSet among);
+
+ private:
+  struct Place {
+    std::size_t chain = 0;
+    std::uint32_t upstream = 0;
+  };
+  void granted(std::uint64_t key, Place place);
+  void serve_waiters(Place place);
+  void offer_idle(const upstream::Shared* shared);
+  void refuse(frontend::Responder& responder, const frontend::Refusal& refusal);
+  [[nodiscard]] metrics::UpstreamSlot slot_of(Place place) const;
+
+  net::Loop& loop_;
+  const unsigned index_;
+  metrics::WorkerMetrics& metrics_;
+  const std::unordered_map<std::string_view, std::size_t>& reject_words_;
+  Random random_;
+  jsonrpc::Splitter splitter_;
+  std::vector<Worker*> all_;
+  net::Ref<Runtime> runtime_;
+  std::unordered_map<const upstream::Shared*, net::Ref<upstream::Pool>> pools_;
+  std::unordered_map<const upstream::Shared*, Place> places_;
+  std::unordered_map<std::uint64_t, Call*> waiters_;
+  std::vector<net::Ref<upstream::Pool>> retired_;
+  std::string request_id_;
+  std::uint64_t wait_key_ = 0;
+  std::uint64_t wire_id_ = 0;
+};
+
+}  // namespace sluice::proxy

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "upstream/connection.hpp"
+
+#include <charconv>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+#include <sys/socket.h>
+
+namespace sluice::upstream {
+
+namespace {
+
+constexpr std::string_view kEnvelopeBegin = R"({"jsonrpc":"2.0","id":)";
+constexpr std::string_view kMethod = R"(,"method":")";
+constexpr std::string_view kParams = R"(","params":)";
+
+void append_number(std::string& out, std::uint64_t value) {
+  std::array<char, 20> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  out.append(digits.data(), end);
+}
+
+std::size_t digits_of(std::uint64_t value) {
+  std::size_t digits = 1;
+  for (; value >= 10; value /= 10) ++digits;
+  return digits;
+}
+
+}  // namespace
+
+std::string_view word(Failure::Kind kind) noexcept {
+  switch (kind) {
+    case Failure::Kind::kConnect:
+      return "connect_failed";
+    case Failure::Kind::kConnectTimeout:
+      return "connect_timeout";
+    case Failure::Kind::kTls:
+      return "tls_failed";
+    case Failure::Kind::kClosed:
+      return "closed";
+    case Failure::Kind::kTimeout:
+      return "timeout";
+    case Failure::Kind::kProtocol:
+      return "bad_reply";
+    case Failure::Kind::kTooLarge:
+      return "reply_too_large";
+  }
+  return "unknown";
+}
+
+std::string_view word(CloseReason reason) noexcept {
+  constexpr std::array<std::string_view, static_cast<std::size_t>(CloseReason::kCount)> kWords = {
+      "idle_timeout", "age",       "peer_closed",  "extra_bytes", "connect_failed", "timeout",
+      "protocol",     "abandoned", "not_reusable", "retired",     "rebalanced"};
+  return kWords[static_cast<std::size_t>(reason)];
+}
+
+Connection::Connection(net::Loop& loop, std::shared_ptr<Shared> shared,
+                       net::Ref<ConnectionOwner> owner)
+    : loop_(loop),
+      shared_(std::move(shared)),
+      owner_(std::move(owner)),
+      deadline_(
+          loop.timers, [](void* self) { static_cast<Connection*>(self)->on_deadline(); }, this),
+      parser_(http::ResponseLimits{}) {}
+
+Connection::~Connection() = default;
+
+void Connection::connect(TimePoint now) {
+  const Options& options = shared_->options();
+  expires_at_ = now + options.age_max;
+  deadline_.set(now + options.connect_timeout);
+  endpoints_ = shared_->endpoints();
+  try_endpoint();
+}
+
+void Connection::try_endpoint() {
+  if (endpoint_ >= endpoints_->size()) {
+    net::asio::post(loop_.io, [self = net::Ref<Connection>(this)] {
+      if (self->state_ != State::kClosed) {
+        self->fail(Failure::Kind::kConnect, CloseReason::kConnectFailed);
+      }
+    });
+    return;
+  }
+  net::TcpSocket socket(loop_.io.get_executor());
+  net::ErrorCode error;
+  const net::TcpEndpoint endpoint = (*endpoints_)[endpoint_++];
+  socket.open(endpoint.protocol(), error);
+  if (!error) socket.set_option(net::asio::socket_base::keep_alive(true), error);
+  if (error) {
+    // Out of file descriptors, most likely: another address would not help.
+    endpoint_ = endpoints_->size();
+    try_endpoint();
+    return;
+  }
+  if (shared_->tls() != nullptr) {
+    stream_ = net::make_tls_stream(std::move(socket), shared_->tls());
+  } else {
+    stream_ = net::make_plain_stream(std::move(socket));
+  }
+  stream_->socket().async_connect(endpoint,
+                                  [handler = net::handler<&Connection::on_connected>(*this)](
+                                      net::ErrorCode e) mutable { handler(e, 0); });
+}
+
+void Connection::on_connected(net::ErrorCode error, std::size_t /*bytes*/) {
+  if (state_ == State::kClosed) return;
+  if (error) {
+    try_endpoint();
+    return;
+  }
+  if (shared_->tls() == nullptr) {
+    established();
+    return;
+  }
+  static_cast<net::TlsStream&>(*stream_).handshake(net::handler<&Connection::on_handshake>(*this));
+}
+
+void Connection::on_handshake(net::ErrorCode error, std::size_t /*bytes*/) {
+  if (state_ == State::kClosed) return;
+  if (error) {
+    fail(Failure::Kind::kTls, CloseReason::kConnectFailed);
+    return;
+  }
+  established();
+}
+
+void Connection::established() {
+  connected_ = true;
+  shared_->connecting.fetch_sub(1, std::memory_order_relaxed);
+  shared_->consecutive_connect_failures.store(0, std::memory_order_relaxed);
+  buffer_ = loop_.buffers.take();
+  if (sink_ != nullptr) {
+    state_ = State::kBusy;
+    send_request();
+  } else {
+    become_idle();
+    owner_->connection_idle(*this);
+  }
+  arm_read();
+}
+
+void Connection::become_idle() {
+  state_ = State::kIdle;
+  idle_since_ = now();
+  deadline_.set(std::min(idle_since_ + shared_->options().idle_timeout, expires_at_));
+}
+
+void Connection::start(const Request& request, AttemptSink& sink, TimePoint now,
+                       TimePoint deadline) {
+  shared_->in_flight.fetch_add(1, std::memory_order_relaxed);
+  sink_ = &sink;
+  request_ = request;
+  call_deadline_ = deadline;
+  sent_ = reply_begun_ = streaming_ = held_large_ = paused_ = false;
+  body_ = Body::kHead;
+  parser_.reset();
+  if (!connected_) {
+    deadline_.set(std::min(now + shared_->options().connect_timeout, deadline));
+    return;
+  }
+  state_ = State::kBusy;
+  send_request();
+}
+
+void Connection::send_request() {
+  deadline_.set(call_deadline_);
+  const std::size_t params_bytes = request_.params.empty() ? 2 : request_.params.size();
+  const std::size_t body_bytes = kEnvelopeBegin.size() + digits_of(request_.id) + kMethod.size() +
+                                 request_.method.size() + kParams.size() + params_bytes + 1;
+  out_.assign(shared_->request_prefix());
+  append_number(out_, body_bytes);
+  out_.append("\r\n\r\n").append(kEnvelopeBegin);
+  append_number(out_, request_.id);
+  out_.append(kMethod).append(request_.method).append(kParams);
+  if (request_.params.empty()) out_.append("[]");
+
+  const std::string_view close = "}";
+  std::array<net::asio::const_buffer, 3> buffers;
+  std::size_t count = 1;
+  constexpr std::size_t kCopiedMax = 8192;
+  if (request_.params.size() <= kCopiedMax) {
+    out_.append(request_.params).append(close);
+    buffers[0] = net::asio::buffer(out_);
+  } else {
+    buffers = {net::asio::buffer(out_),
+               net::asio::buffer(request_.params.data(), request_.params.size()),
+               net::asio::buffer(close.data(), close.size())};
+    count = 3;
+  }
+  sent_ = true;
+  const auto written =
+      stream_->write({buffers.data(), count}, net::handler<&Connection::on_written>(*this));
+  writing_ = written == net::Stream::Written::kPending;
+  if (written != net::Stream::Written::kFailed) return;
+  net::asio::post(loop_.io, [self = net::Ref<Connection>(this)] {
+    if (self->state_ == State::kBusy) self->fail(Failure::Kind::kClosed, CloseReason::kPeerClosed);
+  });
+}
+
+void Connection::on_written(net::ErrorCode error, std::size_t /*bytes*/) {
+  writing_ = false;
+  // A node may answer and close before it has read all: what it said is read before the failure
+  // counts.
+  if (error && state_ == State::kBusy && !reading_) {
+    fail(Failure::Kind::kClosed, CloseReason::kPeerClosed);
+  }
+}
+
+void Connection::arm_read() {
+  if (reading_ || paused_ || state_ == State::kClosed || !connected_) return;
+  buffer_.reserve(1024);
+  reading_ = true;
+  stream_->read(buffer_.space(), net::handler<&Connection::on_read>(*this));
+}
+
+void Connection::on_read(net::ErrorCode error, std::size_t bytes) {
+  reading_ = false;
+  if (state_ == State::kClosed) return;
+  if (error) {
+    on_eof(error);
+    return;
+  }
+  buffer_.commit(bytes);
+  if (state_ == State::kIdle) {
+    close(CloseReason::kExtraBytes);
+    return;
+  }
+  reply_begun_ = true;
+  advance();
+  arm_read();
+}
+
+void Connection::on_eof(net::ErrorCode error) {
+  if (state_ == State::kIdle) {
+    close(CloseReason::kPeerClosed);
+    return;
+  }
+  if (body_ == Body::kUntilClose && error == net::asio::error::eof) {
+    advance_until_close(true);
+    return;
+  }
+  fail(reply_begun_ ? Failure::Kind::kProtocol : Failure::Kind::kClosed, CloseReason::kPeerClosed);
+}
+
+void Connection::on_deadline() {
+  const net::Ref<Connection> self(this);
+  switch (state_) {
+    case State::kConnecting:
+      fail(Failure::Kind::kConnectTimeout, CloseReason::kConnectFailed);
+      break;
+    case State::kIdle:
+      close(now() >= expires_at_ ? CloseReason::kAge : CloseReason::kIdleTimeout);
+      break;
+    case State::kBusy:
+      if (!paused_) fail(Failure::Kind::kTimeout, CloseReason::kTimeout);
+      break;
+    case State::kClosed:
+      break;
+  }
+}
+
+void Connection::resume() {
+  if (!paused_) return;
+  paused_ = false;
+  if (state_ == State::kClosed) return;
+  deadline_.set(now() + kStreamPauseMax);
+  arm_read();
+}
+
+bool Connection::looks_alive() noexcept {
+  char byte = 0;
+  const auto got = ::recv(stream_->socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  // A TLS record (a session ticket) may wait legitimately; anything in plain text is one byte too
+  // many.
+  return got < 0 ? (errno == EAGAIN || errno == EWOULDBLOCK) : got > 0 && shared_->tls() != nullptr;
+}
+
+void Connection::abandon() noexcept {
+  if (sink_ == nullptr) return;
+  sink_ = nullptr;
+  shared_->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  if (state_ == State::kConnecting) {
+    // Dialled for a call that is gone: the connection will serve another.
+    return;
+  }
+  close(CloseReason::kAbandoned);
+}
+
+void Connection::close(CloseReason reason) {
+  if (state_ == State::kClosed) return;
+  const net::Ref<Connection> self(this);
+  if (!connected_) shared_->connecting.fetch_sub(1, std::memory_order_relaxed);
+  state_ = State::kClosed;
+  deadline_.clear();
+  if (stream_ != nullptr) stream_->close();
+  const net::Ref<ConnectionOwner> owner = std::move(owner_);
+  owner->connection_closed(*this, reason);
+}
+
+void Connection::fail(Failure::Kind kind, CloseReason reason) {
+  const net::Ref<Connection> self(this);
+  AttemptSink* sink = std::exchange(sink_, nullptr);
+  const Failure failure{kind, sent_,
+                        reused_ && sent_ && !reply_begun_ && kind == Failure::Kind::kClosed};
+  if (sink != nullptr) shared_->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  close(reason);
+  if (sink != nullptr) sink->on_failure(failure);
+}
+
+}  // namespace sluice::upstream

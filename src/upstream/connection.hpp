@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "http/chunk_decoder.hpp"
+#include "http/response_parser.hpp"
+#include "net/loop.hpp"
+#include "net/stream.hpp"
+#include "upstream/attempt.hpp"
+#include "upstream/shared.hpp"
+
+namespace sluice::upstream {
+
+enum class CloseReason : std::uint8_t {
+  kIdleTimeout,
+  kAge,
+  kPeerClosed,
+  kExtraBytes,
+  kConnectFailed,
+  kTimeout,
+  kProtocol,
+  kAbandoned,
+  kNotReusable,
+  kRetired,
+  kRebalanced,
+  kCount,
+};
+
+[[nodiscard]] std::string_view word(CloseReason reason) noexcept;
+
+class Connection;
+
+/// What a connection tells its pool.
+class ConnectionOwner : public net::RefCounted {
+ public:
+  virtual void connection_idle(Connection& connection) = 0;
+  virtual void connection_closed(Connection& connection, CloseReason reason) = 0;
+};
+
+/// One HTTP/1.1 connection to a node: connecting, idle, busy with one call, closed. Owned by its
+/// pool and by its pending operations, on one worker's thread. A read is always armed, so a node's
+/// FIN is seen while idle and a reply costs one receive. Does not retry, choose or judge: it
+/// frames, and enforces the deadline it is given.
+class Connection final : public net::RefCounted {
+ public:
+  enum class State : std::uint8_t { kConnecting, kIdle, kBusy, kClosed };
+
+  Connection(net::Loop& loop, std::shared_ptr<Shared> shared, net::Ref<ConnectionOwner> owner);
+  ~Connection() override;
+
+  /// Dials. Must be followed by start() or left to become idle.
+  void connect(TimePoint now);
+  /// Takes a call, on an idle connection or one that is still connecting. The sink must outlive the
+  /// attempt or abandon it. `deadline` bounds all of it.
+  void start(const Request& request, AttemptSink& sink, TimePoint now, TimePoint deadline);
+  /// The sink lets go: the call's outcome is not wanted any more. An HTTP/1.1 connection cannot
+  /// skip a reply, so it is closed.
+  void abandon() noexcept;
+  void close(CloseReason reason);
+  /// Streaming only: stops and resumes reading when the client is slow.
+  void pause() noexcept { paused_ = true; }
+  void resume();
+
+  /// Whether the peer has closed or sent something while idle: one non-blocking look.
+  [[nodiscard]] bool looks_alive() noexcept;
+
+  [[nodiscard]] State state() const noexcept { return state_; }
+  [[nodiscard]] TimePoint idle_since() const noexcept { return idle_since_; }
+  [[nodiscard]] TimePoint expires_at() const noexcept { return expires_at_; }
+  [[nodiscard]] Shared& shared() const noexcept { return *shared_; }
+
+ private:
+  enum class Body : std::uint8_t { kHead, kLength, kChunked, kUntilClose };
+
+  void try_endpoint();
+  void on_connected(net::ErrorCode error, std::size_t);
+  void on_handshake(net::ErrorCode error, std::size_t);
+  void established();
+  void become_idle();
+  void send_request();
+  void on_written(net::ErrorCode error, std::size_t);
+
+  void arm_read();
+  void on_read(net::ErrorCode error, std::size_t bytes);
+  void on_eof(net::ErrorCode error);
+  void on_deadline();
+  void advance();
+  [[nodiscard]] bool advance_head();
+  void advance_length();
+  void advance_chunked();
+  void advance_until_close(bool at_end);
+  [[nodiscard]] bool begin_stream();
+  [[nodiscard]] bool deliver(std::size_t offset, std::size_t bytes);
+  void room_for_reply(std::uint64_t body_bytes);
+  /// `clean`: nothing followed the reply.
+  void finish_held(std::size_t body_bytes, bool clean);
+  void finish_stream(bool clean);
+  void release(bool reusable, CloseReason otherwise);
+  void shrink_buffer();
+  void fail(Failure::Kind kind, CloseReason reason);
+
+  /// A node that sends nothing for this long in the middle of a streamed reply has failed.
+  static constexpr Duration kStreamPauseMax = std::chrono::seconds(10);
+  static constexpr std::size_t kKeptBufferBytes = 131072;
+
+  net::Loop& loop_;
+  std::shared_ptr<Shared> shared_;
+  net::Ref<ConnectionOwner> owner_;
+  std::unique_ptr<net::Stream> stream_;
+  net::Deadline deadline_;
+  net::Buffer buffer_;
+  std::string out_;
+  http::ResponseParser parser_;
+  http::ChunkDecoder chunks_;
+
+  State state_ = State::kConnecting;
+  Body body_ = Body::kHead;
+  bool connected_ = false;
+  bool reading_ = false;
+  bool paused_ = false;
+  bool streaming_ = false;
+  bool held_large_ = false;
+  bool reused_ = false;
+  bool sent_ = false;
+  bool writing_ = false;
+  bool reply_begun_ = false;
+  bool keep_alive_ = true;
+  AttemptSink* sink_ = nullptr;
+  Request request_;
+  ReplyHead head_;
+  TimePoint call_deadline_ = TimePoint::max();
+  TimePoint idle_since_{};
+  TimePoint expires_at_{};
+  std::shared_ptr<const std::vector<net::TcpEndpoint>> endpoints_;
+  std::size_t endpoint_ = 0;
+  std::uint64_t length_left_ = 0;
+  /// Offsets from the buffer's data(): where the body's decoded bytes end, and where undecoded
+  /// bytes begin.
+  std::size_t body_begin_ = 0;
+  std::size_t decoded_end_ = 0;
+  std::size_t raw_begin_ = 0;
+};
+
+}  // namespace sluice::upstream

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "upstream/pool.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::upstream {
+
+Pool::Pool(net::Loop& loop, std::shared_ptr<Shared> shared, std::uint32_t connections_min,
+           PoolListener& listener)
+    : loop_(loop),
+      shared_(std::move(shared)),
+      connections_min_(connections_min),
+      listener_(listener) {}
+
+Connection* Pool::take(TimePoint now) {
+  while (!idle_.empty()) {
+    Connection& connection = *idle_.back();
+    idle_.pop_back();
+    if (now >= connection.expires_at()) {
+      connection.close(CloseReason::kAge);
+    } else if (now - connection.idle_since() > kLookAfter && !connection.looks_alive()) {
+      connection.close(CloseReason::kPeerClosed);
+    } else {
+      return &connection;
+    }
+  }
+  return take_fresh(now);
+}
+
+Connection* Pool::take_fresh(TimePoint now) {
+  if (retired_ || !shared_->take_permit()) return nullptr;
+  connections_.emplace_back(new Connection(loop_, shared_, net::Ref<ConnectionOwner>(this)));
+  Connection& connection = *connections_.back();
+  listener_.connection_created(*shared_);
+  shared_->connecting.fetch_add(1, std::memory_order_relaxed);
+  connection.connect(now);
+  return &connection;
+}
+
+void Pool::fill(TimePoint now) {
+  while (!retired_ && connections_.size() < connections_min_ && take_fresh(now) != nullptr) {
+  }
+}
+
+void Pool::retire() {
+  retired_ = true;
+  const net::Ref<Pool> self(this);
+  while (!idle_.empty()) {
+    Connection& connection = *idle_.back();
+    idle_.pop_back();
+    connection.close(CloseReason::kRetired);
+  }
+}
+
+void Pool::give_up_idle() {
+  if (idle_.empty()) return;
+  Connection& connection = *idle_.front();
+  idle_.erase(idle_.begin());
+  connection.close(CloseReason::kRebalanced);
+}
+
+void Pool::close_all() {
+  retired_ = true;
+  const net::Ref<Pool> self(this);
+  while (!connections_.empty()) {
+    const net::Ref<Connection> connection = connections_.back();
+    connection->close(CloseReason::kRetired);
+  }
+}
+
+void Pool::connection_idle(Connection& connection) {
+  if (retired_) {
+    connection.close(CloseReason::kRetired);
+    return;
+  }
+  idle_.push_back(&connection);
+  listener_.capacity_freed(*shared_);
+}
+
+void Pool::connection_closed(Connection& connection, CloseReason reason) {
+  const net::Ref<Pool> self(this);
+  std::erase(idle_, &connection);
+  std::erase_if(connections_, [&](const auto& held) { return held.get() == &connection; });
+  shared_->return_permit();
+  listener_.connection_closed(*shared_, reason);
+  listener_.capacity_freed(*shared_);
+}
+
+}  // namespace sluice::upstream

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "upstream/connection.hpp"
+
+namespace sluice::upstream {
+
+/// Whoever has calls waiting for capacity, and counts what pools do. Called on the pool's thread.
+class PoolListener {
+ public:
+  virtual ~PoolListener() = default;
+  virtual void connection_created(const Shared& shared) = 0;
+  virtual void connection_closed(const Shared& shared, CloseReason reason) = 0;
+  /// A connection became idle, or a permit free.
+  virtual void capacity_freed(const Shared& shared) = 0;
+};
+
+/// The connections of one worker to one upstream: gives out the most recently used idle one (the
+/// rest may age out), or dials within the permits that all workers share. Lives on its worker's
+/// thread, held by the worker's snapshot and by its connections; retire() ends it gently. Does not
+/// queue: a caller that gets nothing waits elsewhere.
+class Pool final : public ConnectionOwner {
+ public:
+  /// `connections_min`: this worker's part of the upstream's minimum.
+  Pool(net::Loop& loop, std::shared_ptr<Shared> shared, std::uint32_t connections_min,
+       PoolListener& listener);
+
+  /// A connection for one call: idle, or dialling. Null at the cap.
+  [[nodiscard]] Connection* take(TimePoint now);
+  /// A fresh connection, never a kept one: for the replay of a call that met a dead one.
+  [[nodiscard]] Connection* take_fresh(TimePoint now);
+  /// Dials until the minimum is there.
+  void fill(TimePoint now);
+  /// Closes what is idle now and what is busy when its call ends. No more dialling.
+  void retire();
+
+  [[nodiscard]] Shared& shared() const noexcept { return *shared_; }
+  [[nodiscard]] bool has_idle() const noexcept { return !idle_.empty(); }
+  /// An idle connection, or a permit to dial one.
+  [[nodiscard]] bool has_room() const noexcept { return !idle_.empty() || shared_->has_permit(); }
+  [[nodiscard]] bool empty() const noexcept { return connections_.empty(); }
+  /// Closes one idle connection, so that another worker may dial in its place.
+  void give_up_idle();
+  void close_all();
+
+  void connection_idle(Connection& connection) override;
+  void connection_closed(Connection& connection, CloseReason reason) override;
+
+ private:
+  /// Idle longer than this, a connection is looked at before it is used again.
+  static constexpr Duration kLookAfter = std::chrono::seconds(1);
+
+  net::Loop& loop_;
+  std::shared_ptr<Shared> shared_;
+  const std::uint32_t connections_min_;
+  PoolListener& listener_;
+  std::vector<net::Ref<Connection>> connections_;
+  std::vector<Connection*> idle_;
+  bool retired_ = false;
+};
+
+}  // namespace sluice::upstream

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "upstream/shared.hpp"
+
+namespace sluice::upstream {
+
+namespace {
+
+bool take_below(std::atomic<std::uint32_t>& used, std::uint32_t max) noexcept {
+  std::uint32_t seen = used.load(std::memory_order_relaxed);
+  while (seen < max) {
+    if (used.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Shared::Shared(Options options, std::shared_ptr<net::ClientTls> tls,
+               std::shared_ptr<Ceiling> ceiling)
+    : options_(std::move(options)),
+      request_prefix_(options_.request_prefix()),
+      tls_(std::move(tls)),
+      ceiling_(std::move(ceiling)),
+      endpoints_(std::make_shared<const std::vector<net::TcpEndpoint>>()) {}
+
+bool Shared::take_permit() noexcept {
+  if (!take_below(connections, options_.connections_max)) return false;
+  if (take_below(ceiling_->used, ceiling_->max.load(std::memory_order_relaxed))) return true;
+  connections.fetch_sub(1, std::memory_order_acq_rel);
+  return false;
+}
+
+void Shared::return_permit() noexcept {
+  ceiling_->used.fetch_sub(1, std::memory_order_acq_rel);
+  connections.fetch_sub(1, std::memory_order_acq_rel);
+}
+
+std::shared_ptr<const std::vector<net::TcpEndpoint>> Shared::endpoints() const {
+  const std::scoped_lock lock(endpoints_mutex_);
+  return endpoints_;
+}
+
+void Shared::set_endpoints(std::vector<net::TcpEndpoint> endpoints) {
+  auto next = std::make_shared<const std::vector<net::TcpEndpoint>>(std::move(endpoints));
+  const std::scoped_lock lock(endpoints_mutex_);
+  endpoints_ = std::move(next);
+}
+
+void Shared::inherit(const Shared& earlier) noexcept {
+  latency_ns.store(earlier.latency_ns.load());
+  head.store(earlier.head.load());
+  in_rotation.store(earlier.in_rotation.load());
+  verified.store(earlier.verified.load());
+  score.store(earlier.score.load());
+  throttled_until_ns.store(earlier.throttled_until_ns.load());
+  set_endpoints(*earlier.endpoints());
+}
+
+void Shared::observe_latency(Duration duration) noexcept {
+  const auto sample = static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 1));
+  const std::uint64_t mean = latency_ns.load(std::memory_order_relaxed);
+  // Two workers may overwrite each other's sample: a mean can bear that, a lock here could not.
+  latency_ns.store(mean == 0 ? sample : mean - mean / 16 + sample / 16, std::memory_order_relaxed);
+}
+
+}  // namespace sluice::upstream

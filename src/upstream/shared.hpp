@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "net/asio.hpp"
+#include "net/tls.hpp"
+#include "upstream/options.hpp"
+
+namespace sluice::upstream {
+
+/// The process-wide cap on connections to upstreams (limits.upstream_connections).
+struct Ceiling {
+  std::atomic<std::uint32_t> used{0};
+  std::atomic<std::uint32_t> max{4096};
+};
+
+/// What all workers and the control thread share about one upstream: permits, in-flight calls, what
+/// live traffic saw, and what the health monitor decided. All atomics, relaxed: each value stands
+/// alone and may be a moment old. Created by the control thread with a snapshot, held by shared_ptr
+/// until the last worker's pool has let go.
+class Shared {
+ public:
+  Shared(Options options, std::shared_ptr<net::ClientTls> tls, std::shared_ptr<Ceiling> ceiling);
+
+  [[nodiscard]] const Options& options() const noexcept { return options_; }
+  [[nodiscard]] const std::string& request_prefix() const noexcept { return request_prefix_; }
+  [[nodiscard]] const std::shared_ptr<net::ClientTls>& tls() const noexcept { return tls_; }
+
+  /// One permit is one connection, dialling ones too. Never above the upstream's cap nor the global
+  /// one.
+  [[nodiscard]] bool take_permit() noexcept;
+  void return_permit() noexcept;
+  [[nodiscard]] bool has_permit() const noexcept {
+    return connections.load(std::memory_order_relaxed) < options_.connections_max &&
+           ceiling_->used.load(std::memory_order_relaxed) <
+               ceiling_->max.load(std::memory_order_relaxed);
+  }
+
+  /// Addresses in the order to try them; empty until the name has been resolved once.
+  [[nodiscard]] std::shared_ptr<const std::vector<net::TcpEndpoint>> endpoints() const;
+  void set_endpoints(std::vector<net::TcpEndpoint> endpoints);
+
+  /// Takes over what was learned under earlier options of the same node, at a reload.
+  void inherit(const Shared& earlier) noexcept;
+
+  /// Folds one duration into the mean response time (exponential, weight 1/16).
+  void observe_latency(Duration duration) noexcept;
+
+  // Written by workers.
+  alignas(64) std::atomic<std::uint32_t> connections{0};
+  std::atomic<std::uint32_t> in_flight{0};
+  std::atomic<std::uint32_t> connecting{0};
+  std::atomic<std::uint64_t> latency_ns{0};
+  alignas(64) std::atomic<std::uint64_t> successes{0};
+  std::atomic<std::uint64_t> failures{0};
+  std::atomic<std::uint64_t> connect_failures{0};
+  std::atomic<std::uint32_t> consecutive_failures{0};
+  std::atomic<std::uint32_t> consecutive_connect_failures{0};
+  /// Nanoseconds of the monotonic clock until which a 429 asked us to stay away.
+  std::atomic<std::int64_t> throttled_until_ns{0};
+  /// The highest block seen in live replies or probes.
+  alignas(64) std::atomic<std::uint64_t> head{0};
+
+  // Written by the control thread.
+  std::atomic<bool> in_rotation{false};
+  std::atomic<bool> verified{false};
+  /// Blocks behind the chain's head.
+  std::atomic<std::uint64_t> lag{0};
+  std::atomic<double> score{1.0};
+
+ private:
+  const Options options_;
+  const std::string request_prefix_;
+  const std::shared_ptr<net::ClientTls> tls_;
+  const std::shared_ptr<Ceiling> ceiling_;
+  mutable std::mutex endpoints_mutex_;
+  std::shared_ptr<const std::vector<net::TcpEndpoint>> endpoints_;
+};
+
+}  // namespace sluice::upstream
