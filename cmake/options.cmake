@@ -23,7 +23,11 @@ endif()
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 target_link_options(sluice_options INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed)
 
-if(SLUICE_SANITIZE)
+if(SLUICE_FUZZ)
+  target_compile_options(sluice_options INTERFACE -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer
+    -fno-sanitize-recover=all)
+  target_link_options(sluice_options INTERFACE -fsanitize=address,undefined)
+elseif(SLUICE_SANITIZE)
   target_compile_options(sluice_options INTERFACE -fsanitize=${SLUICE_SANITIZE} -fno-omit-frame-pointer
     -fno-sanitize-recover=all)
   target_link_options(sluice_options INTERFACE -fsanitize=${SLUICE_SANITIZE})
