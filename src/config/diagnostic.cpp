@@ -65,6 +65,7 @@ void Report::warning(Position at, std::string message) {
 
 void Report::add(Found found) {
   if (found_.size() < kFoundMax) {
+    found.number = found_.size();
     found_.push_back(std::move(found));
   } else {
     ++omitted_;
@@ -72,9 +73,9 @@ void Report::add(Found found) {
 }
 
 std::vector<Diagnostic> Report::take() {
-  std::stable_sort(found_.begin(), found_.end(), [](const Found& a, const Found& b) {
-    return std::tie(a.at.source, a.at.line, a.at.column) <
-           std::tie(b.at.source, b.at.line, b.at.column);
+  std::sort(found_.begin(), found_.end(), [](const Found& a, const Found& b) {
+    return std::tie(a.at.source, a.at.line, a.at.column, a.number) <
+           std::tie(b.at.source, b.at.line, b.at.column, b.number);
   });
   std::vector<Diagnostic> out;
   for (Found& found : found_) {

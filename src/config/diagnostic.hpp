@@ -49,6 +49,7 @@ class Report {
     Diagnostic::Severity severity;
     std::string message;
     std::string suggestion;
+    std::size_t number = 0;  // keeps the order of what stands at one place
   };
   void add(Found found);
 

@@ -31,11 +31,11 @@ int rank(const Key& key, Place place) {
 
 Shape build(Place place) {
   std::vector<const Key*> keys;
-  for (const Key& key : table()) {
-    if ((key.at & places_in(place)) != 0) keys.push_back(&key);
+  for (const int wanted : {0, 1, 2}) {
+    for (const Key& key : table()) {
+      if ((key.at & places_in(place)) != 0 && rank(key, place) == wanted) keys.push_back(&key);
+    }
   }
-  std::stable_sort(keys.begin(), keys.end(),
-                   [&](const Key* a, const Key* b) { return rank(*a, place) < rank(*b, place); });
   Shape top;
   for (const Key* row : keys) {
     const Key& key = *row;

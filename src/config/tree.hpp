@@ -23,16 +23,16 @@ struct Entry;
 struct Node {
   enum class Kind : std::uint8_t { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kNull;
-  Position at{};
-  std::string text{};
+  Position at;
+  std::string text;
   /// Holds text of the environment or of a file, which no message may repeat.
   bool expanded = false;
   /// Its expansion failed and was complained about: there is nothing to judge.
   bool failed = false;
   /// Not to be expanded: it was given on the command line.
   bool verbatim = false;
-  std::vector<Node> items{};
-  std::vector<Entry> entries{};
+  std::vector<Node> items;
+  std::vector<Entry> entries;
 
   [[nodiscard]] bool is_null() const { return kind == Kind::kNull; }
   [[nodiscard]] bool is_scalar() const { return kind == Kind::kScalar; }

@@ -98,7 +98,7 @@ class Builder final : public YAML::EventHandler {
   void spend(std::size_t nodes, Position at) {
     nodes_ += nodes;
     if (nodes_ > kNodesMax) {
-      throw Refused{at, fmt::format("aliases unfold to more than {} values", kNodesMax)};
+      throw Refused{at, fmt::format("more than {} values, aliases unfolded", kNodesMax)};
     }
   }
   void leaf(Node node, YAML::anchor_t anchor) {

@@ -151,7 +151,7 @@ TEST_CASE("the examples in config/ pass, and name their schema") {
   for (const auto& entry : std::filesystem::directory_iterator(source_path("config"))) {
     if (entry.path().extension() != ".yaml") continue;
     const std::string text = read(entry.path());
-    INFO(entry.path());
+    INFO(entry.path().string());
     CHECK(text.starts_with("# yaml-language-server: $schema=sluice.schema.json\n"));
     const Loaded loaded = load_sources({{entry.path(), text}}, {}, test_environment());
     CHECK(complaints(loaded) == "");
