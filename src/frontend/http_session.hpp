@@ -93,6 +93,8 @@ class HttpSession final : public Responder, public Session {
   /// The peer, or the client that a balancer named.
   net::asio::ip::address address_;
   std::string client_;
+  /// The Host field that was found in order last: a client sends the same one all its life.
+  std::string host_;
   TimePoint idle_until_{};
   State state_ = State::kHead;
   bool reading_ = false;

@@ -96,9 +96,13 @@ bool HttpSession::step_head() {
     reject(*refused);
     return false;
   }
-  if (const auto reason = check_host(head, *listener_); reason != http::Reason::kNone) {
-    reject(http::reject_of(reason));
-    return false;
+  if (head.host.empty() || head.host != host_ || !head.origin.empty()) {
+    if (const auto reason = check_host(head, *listener_); reason != http::Reason::kNone) {
+      reject(http::reject_of(reason));
+      return false;
+    }
+    // With an Origin the answer may differ, so it is not kept then.
+    if (head.origin.empty()) host_ = head.host;
   }
   if (head.method != http::Method::kOptions) {
     if (const auto reason = check_origin(head, frontend_.options());

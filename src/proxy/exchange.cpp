@@ -46,7 +46,10 @@ void Exchange::run_single(const jsonrpc::CallView& view) {
 void Exchange::run_batch(std::span<const jsonrpc::CallView> views) {
   batch_ = true;
   replies_.resize(views.size());
-  for (std::size_t i = 0; i < views.size(); ++i) calls_.emplace_back(*this, views[i], i);
+  calls_.reserve(views.size());
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    calls_.push_back(std::make_unique<Call>(*this, views[i], i));
+  }
   run_more();
 }
 
@@ -57,7 +60,7 @@ void Exchange::run_more() {
   const std::size_t concurrency = std::max(snapshot().limits.batch_concurrency, 1U);
   while (next_ < calls_.size() && running_ < concurrency) {
     ++running_;
-    calls_[next_++].start();
+    calls_[next_++]->start();
   }
   starting_ = false;
   if (done_ == calls_.size()) reply_batch();

@@ -2,11 +2,12 @@
 #pragma once
 
 #include <array>
-#include <deque>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "frontend/handler.hpp"
 #include "proxy/call.hpp"
@@ -91,7 +92,7 @@ class Exchange final : public net::RefCounted {
   bool batch_ = false;
   bool starting_ = false;
   std::optional<Call> single_;
-  std::deque<Call> calls_;
+  std::vector<std::unique_ptr<Call>> calls_;
   std::vector<std::string> replies_;
   std::size_t next_ = 0;
   std::size_t running_ = 0;
