@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/assembly.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -13,6 +14,18 @@ namespace {
 
 ethereum::MethodLists lists(const config::MethodRules& rules) {
   return {rules.allow, rules.deny};
+}
+
+/// The global lists without the built-in denials, which MethodFilter knows itself as the lowest
+/// layer: as entries of this layer they would tie with what the operator allows here, and a tie
+/// denies.
+ethereum::MethodLists global_lists(const config::MethodRules& rules) {
+  ethereum::MethodLists own = lists(rules);
+  const auto built_in = ethereum::MethodFilter::built_in();
+  std::erase_if(own.deny, [&](const std::string& entry) {
+    return std::ranges::find(built_in, entry) != built_in.end();
+  });
+  return own;
 }
 
 upstream::Options upstream_options(const config::Config& config, const config::ChainConfig& chain,
@@ -64,7 +77,7 @@ proxy::MethodMask mask(const config::Config& config, const config::ChainConfig& 
   mask.by_method.assign(ethereum::methods().size(), 0);
   for (std::size_t u = 0; u < chain.upstreams.size(); ++u) {
     const std::array<ethereum::MethodLists, 4> layers = {
-        lists(config.methods), lists(chain.methods), lists(chain.upstreams[u].methods),
+        global_lists(config.methods), lists(chain.methods), lists(chain.upstreams[u].methods),
         client == nullptr ? ethereum::MethodLists{} : lists(*client)};
     // Entries were checked by load_materials().
     mask.filters.push_back(ethereum::MethodFilter::build(layers).value());

@@ -120,14 +120,15 @@ void Daemon::collect(metrics::Emitter& emitter) const {
           static_cast<double>(chain.shared->queue.depth(static_cast<policy::Priority>(i))));
     }
   }
-  emitter.counter(MetricId::kLogDropped, {}, static_cast<double>(log::dropped()));
   emitter.counter(MetricId::kConfigReloads, {"success"}, static_cast<double>(reloads_ok_));
   emitter.counter(MetricId::kConfigReloads, {"failure"}, static_cast<double>(reloads_failed_));
   emitter.gauge(MetricId::kConfigLastReloadSuccessful, {}, last_reload_ok_ ? 1 : 0);
   emitter.gauge(MetricId::kConfigLastReloadSuccessTimestamp, {}, last_reload_at_);
+  double first_expiry = 0;
   for (const auto& [paths, expires_at] : certificates_) {
-    emitter.gauge(MetricId::kTlsCertificateExpiry, {paths.first}, expires_at);
+    if (first_expiry == 0 || expires_at < first_expiry) first_expiry = expires_at;
   }
+  if (first_expiry != 0) emitter.gauge(MetricId::kTlsCertificateExpiry, {}, first_expiry);
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     emitter.gauge(MetricId::kWorkerLoopLag, {std::to_string(i)}, workers_[i]->lag_s());
   }

@@ -3,7 +3,9 @@
 
 namespace sluice {
 
-TimePoint now() noexcept { return Clock::now(); }
+TimePoint now() noexcept {
+  return Clock::now();
+}
 
 double unix_time() noexcept {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
