@@ -16,7 +16,7 @@ trusted_proxies: [10.0.0.0/8, "2001:db8::/32"]
 cors: {origins: ["https://app.example", "*"]}
 limits: {body: 1.5MiB, websocket_pings: 100/m, retry_after: seconds}
 log: {level: debug, access: {sample: 12.5%, slow: 1500ms}}
-admin: {socket: "/run/a b$$c/\"s"}
+admin: {socket: "/run/a b$${c}/\"s"}
 defaults:
   pool: {max: 9, max_age: off}
 chains:

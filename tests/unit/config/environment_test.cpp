@@ -70,6 +70,13 @@ TEST_CASE("a huge file is refused without being read") {
         path + ": error: cannot be read: larger than 1048576 bytes");
 }
 
+TEST_CASE("a file that does not tell its size is bounded while it is read") {
+  // Eight bytes for every page of the address space: without end for our purposes.
+  const std::string path = "/proc/self/pagemap";
+  if (!std::ifstream(path)) return;
+  CHECK(refusal(path) == "larger than 1048576 bytes");
+}
+
 TEST_CASE("what is not a readable regular file is refused") {
   const Folder folder;
   CHECK(refusal(folder.path("nothing")) == "No such file or directory");
