@@ -99,8 +99,9 @@ void WsSession::deliver(const Verdict& verdict, Reply reply) {
     push({.body = broken_frame(reply.body), .tail = {}, .broken = true});
     return;
   }
-  push({.body = std::move(reply.body), .fill = reply.fill, .tail = std::move(reply.tail)});
+  // Before the push: it may write at once, and a peer that has read the reply counts on every later block.
   for (const std::uint64_t id : reply.opened) activate(id);
+  push({.body = std::move(reply.body), .fill = reply.fill, .tail = std::move(reply.tail)});
 }
 
 void WsSession::push(Outgoing message) {
