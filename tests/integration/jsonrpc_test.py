@@ -202,14 +202,14 @@ def silent(stage, body):
         equal((response.status, response.body), (200, b""), "status and body")
 
 
-def answer_with(stage, result=None, error=None):
+def answering(stage, result=None, error=None):
+    """The node answers so to all but good calls."""
     def script(connection):
         while True:
             request = connection.read_request()
             good = request.params == GOOD_PARAMS
             connection.send(request.reply(None if good else result, None if good else error))
-    stage.upstream.script = script
-    stage.upstream.close_connections()
+    return stage.playing(script)
 
 
 RESULTS = [b"null", b"true", b'"0x0"', b"[]", b"{}", b"1e400", b"18446744073709551616", b'{"a":1,"a":2}', b'"\\ud800"',
@@ -220,13 +220,12 @@ RESULTS = [b"null", b"true", b'"0x0"', b"[]", b"{}", b"1e400", b"184467440737095
 def results(stage):
     """Held and streamed replies alike: no byte of a result changes."""
     for result in RESULTS:
-        answer_with(stage, result)
-        with stage.client() as client:
+        with answering(stage, result), stage.client() as client:
             response = client.rpc(envelope(b'["0xbb"]', id=b'"\\u0041"'))
             equal(response.status, 200, "status")
             equal(response.body, b'{"jsonrpc":"2.0","id":"\\u0041","result":' + result + b"}", "body")
             equal(client.rpc(envelope(b'["0xbb"]')).status, 200, "status of the next request")
-    restore(stage)
+    stage.good()
 
 
 ERRORS = [b'{"code":-32000,"message":"header not found"}', b'{"code":3,"message":"execution reverted","data":"0x08c379a0"}',
@@ -236,18 +235,10 @@ ERRORS = [b'{"code":-32000,"message":"header not found"}', b'{"code":3,"message"
 
 def errors(stage):
     for error in ERRORS:
-        answer_with(stage, error=error)
-        with stage.client() as client:
+        with answering(stage, error=error), stage.client() as client:
             response = client.rpc(envelope(b'["0xbb"]', id=b"1.0"))
             equal(response.status, 200, f"status of {error!r}")
             equal(response.body, b'{"jsonrpc":"2.0","id":1.0,"error":' + error + b"}", "body")
-    restore(stage)
-
-
-def restore(stage):
-    from support.sluice import echo
-    stage.upstream.script = echo
-    stage.upstream.close_connections()
     stage.good()
 
 

@@ -64,6 +64,15 @@ class Stage(contextlib.ExitStack):
                   "refusals counted")
         self.good()
 
+    @contextlib.contextmanager
+    def playing(self, script):
+        """Another script for the node, on new connections, for the time of a `with`."""
+        self.upstream.script = script
+        self.upstream.close_connections()
+        yield
+        self.upstream.script = self.script
+        self.upstream.close_connections()
+
     def good(self):
         """A good call on a new connection: one request upstream, its answer back."""
         before = self.upstream.count
