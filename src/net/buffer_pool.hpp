@@ -16,6 +16,13 @@ class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(std::size_t capacity) : data_(new char[capacity]), capacity_(capacity) {}
+  /// What was moved from is empty and has no capacity.
+  Buffer(Buffer&& other) noexcept { swap(other); }
+  Buffer& operator=(Buffer&& other) noexcept {
+    Buffer taken(std::move(other));
+    swap(taken);
+    return *this;
+  }
 
   [[nodiscard]] char* data() noexcept { return data_.get() + begin_; }
   [[nodiscard]] std::size_t size() const noexcept { return end_ - begin_; }
@@ -36,6 +43,13 @@ class Buffer {
   void reserve(std::size_t bytes);
 
  private:
+  void swap(Buffer& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(capacity_, other.capacity_);
+    std::swap(begin_, other.begin_);
+    std::swap(end_, other.end_);
+  }
+
   std::unique_ptr<char[]> data_;
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;

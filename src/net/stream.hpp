@@ -34,7 +34,8 @@ class Stream {
   virtual void wait_readable(IoHandler handler) = 0;
   /// Ends a pending read or wait with operation_aborted; writes go on.
   virtual void cancel_read() = 0;
-  /// Sends FIN (TLS: close_notify is attempted first, without waiting for it).
+  /// Tells the peer that nothing follows: FIN, and over TLS close_notify before it. No write may be
+  /// under way; reads go on.
   virtual void shutdown_write() noexcept = 0;
   virtual void close() noexcept = 0;
   [[nodiscard]] virtual bool is_open() const noexcept = 0;

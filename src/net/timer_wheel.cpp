@@ -26,6 +26,12 @@ void Deadline::unlink() noexcept {
 
 TimerWheel::TimerWheel(asio::io_context& io) : timer_(io), start_(now()) {}
 
+TimerWheel::~TimerWheel() {
+  for (Deadline*& slot : slots_) {
+    while (slot != nullptr) remove(*slot);
+  }
+}
+
 std::uint64_t TimerWheel::tick_of(TimePoint when) const noexcept {
   if (when <= start_) return 0;
   return static_cast<std::uint64_t>((when - start_ + kTick - Duration(1)) / kTick);

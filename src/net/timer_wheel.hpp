@@ -47,10 +47,12 @@ class Deadline {
 
 /// Hashed timer wheel (Varghese and Lauck, 1987) of 1 ms ticks, one per worker, driven by a single
 /// Asio timer that is armed for the next occupied slot only. Lives on its io_context's thread;
-/// outlives every Deadline made on it.
+/// outlives every Deadline that is still to be set. Deadlines may be destroyed after it: those of
+/// objects that only their unfinished operations keep go with the io_context, which goes last.
 class TimerWheel {
  public:
   explicit TimerWheel(asio::io_context& io);
+  ~TimerWheel();
   TimerWheel(const TimerWheel&) = delete;
   TimerWheel& operator=(const TimerWheel&) = delete;
 

@@ -76,11 +76,15 @@ Result<std::shared_ptr<ServerTls>> ServerTls::make(const std::string& certificat
     return tls_error("certificate " + certificate_path + ": " + openssl_reason());
   }
   if (SSL_CTX_use_PrivateKey_file(native, key_path.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return tls_error("private key " + key_path + ": " + openssl_reason());
+    const bool mismatch = ERR_GET_REASON(ERR_peek_error()) == X509_R_KEY_VALUES_MISMATCH;
+    const std::string reason = openssl_reason();
+    return tls_error(
+        "private key " + key_path +
+        (mismatch ? " does not belong to certificate " + certificate_path : ": " + reason));
   }
   if (SSL_CTX_check_private_key(native) != 1) {
     return tls_error("private key " + key_path + " does not belong to certificate " +
-                     certificate_path);
+                     certificate_path + ": " + openssl_reason());
   }
   SSL_CTX_set_session_id_context(native, reinterpret_cast<const unsigned char*>("sluice"), 6);
   const double expires_at = not_after(native);

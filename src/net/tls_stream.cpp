@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
 #include <utility>
 
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <sys/socket.h>
 
 #include "net/tls.hpp"
 
@@ -62,6 +66,7 @@ class SslStream final : public TlsStream {
   }
 
   void shutdown_write() noexcept override {
+    send_close_notify();
     ErrorCode ignored;
     stream_.lowest_layer().shutdown(TcpSocket::shutdown_send, ignored);
   }
@@ -76,6 +81,24 @@ class SslStream final : public TlsStream {
 
  private:
   static constexpr std::size_t kKeptBytes = 4096;
+
+  /// Not async_shutdown(), which also waits for the peer's answer and fails, and with it all reads,
+  /// on what the peer still sends. The alert goes past the stream's own queue, which is empty: a
+  /// few bytes, as far as the socket takes them at once.
+  void send_close_notify() noexcept {
+    SSL* ssl = stream_.native_handle();
+    BIO* alert = BIO_new(BIO_s_mem());
+    if (alert == nullptr) return;
+    SSL_set0_wbio(ssl, alert);
+    SSL_shutdown(ssl);
+    std::array<char, 256> bytes;
+    const int size = BIO_read(alert, bytes.data(), static_cast<int>(bytes.size()));
+    if (size > 0) {
+      static_cast<void>(::send(stream_.lowest_layer().native_handle(), bytes.data(),
+                               static_cast<std::size_t>(size), MSG_NOSIGNAL | MSG_DONTWAIT));
+    }
+    ERR_clear_error();
+  }
 
   std::shared_ptr<Tls> tls_;
   asio::ssl::stream<TcpSocket> stream_;
