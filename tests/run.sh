@@ -4,18 +4,18 @@
 #   tests/run.sh                release build: layering, unit, integration and end-to-end suites
 #   tests/run.sh --ci           and ASan+UBSan, TSan, short fuzzing, the instruction count: what every change must pass
 #   tests/run.sh --full         and the long forms of all suites, clang, long fuzzing, full benchmarks
-#   tests/run.sh --only NAME…   only these stages: layering release unit integration e2e asan tsan fuzz instructions
+#   tests/run.sh --only NAME…   only these stages: layering release unit integration e2e packaging asan tsan fuzz instructions
 #                               clang debian13 bench
 # Exits 1 if anything failed. Logs of each stage stay in build/logs/.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 . deploy/packages.sh
 
-stages="layering release unit integration e2e"
+stages="layering release unit integration e2e packaging"
 full=""
 case "${1:-}" in
-  --ci) stages="layering release unit integration e2e instructions asan tsan fuzz" ;;
-  --full) stages="layering release unit integration e2e instructions asan tsan fuzz clang bench"; full="--full" ;;
+  --ci) stages="layering release unit integration e2e packaging instructions asan tsan fuzz" ;;
+  --full) stages="layering release unit integration e2e packaging instructions asan tsan fuzz clang bench"; full="--full" ;;
   --only) shift; stages="$*" ;;
   "") ;;
   *) sed -n '3,10p' "$0" >&2; exit 2 ;;
@@ -135,6 +135,7 @@ for stage in $stages; do
       unit_tests build/tsan
       integration_tests tsan ;;
     fuzz) fuzz_all "${SLUICE_FUZZ_SECONDS:-$([ -n "$full" ] && echo 600 || echo 10)}" ;;
+    packaging) suite packaging env SLUICE_BIN="build/release/sluice" tests/packaging/run.sh $([ -n "$full" ] && echo --image) ;;
     instructions) suite instructions env SLUICE_BIN="$PWD/build/release/sluice" tests/bench/instructions.sh --check ;;
     clang)
       build_stage clang -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++-19 || continue
