@@ -41,8 +41,9 @@ class Daemon final : public health::Observer {
 
   void probed(const std::string& chain, const std::string& upstream, health::ProbeOutcome outcome,
               Duration took) override;
-  void rotation_changed(const std::string& chain, const std::string& upstream,
+  void rotation_changed(const std::string& chain, const health::UpstreamTarget& upstream,
                         const policy::RotationChange& change) override;
+  void first_probed(const health::UpstreamTarget& upstream) override;
 
  private:
   /// A configuration that can be made current without any step that could fail.
@@ -76,6 +77,7 @@ class Daemon final : public health::Observer {
   void watch_drain(TimePoint until);
   void finish(int code);
 
+  void tell_workers(const health::UpstreamTarget& upstream, bool abandon);
   void collect(metrics::Emitter& emitter) const;
   [[nodiscard]] std::string status() const;
   [[nodiscard]] admin::Readiness readiness() const;

@@ -67,24 +67,37 @@ void Daemon::probed(const std::string& chain, const std::string& upstream,
   registry_->control().health_check(slot, static_cast<std::size_t>(outcome), took);
 }
 
-void Daemon::rotation_changed(const std::string& chain, const std::string& upstream,
+void Daemon::rotation_changed(const std::string& chain, const health::UpstreamTarget& upstream,
                               const policy::RotationChange& change) {
+  tell_workers(upstream, change.abandon);
   const auto tell = [&](log::Level level, std::string_view event, std::string_view text) {
     log::write(level, event, text,
                {{"chain", chain},
-                {"upstream", upstream},
+                {"upstream", upstream.name},
                 {"from", word(change.from)},
                 {"to", word(change.to)},
                 {"reason", word(change.reason)}});
   };
   if (change.to == policy::Serving::kIn) {
     if (phase_ != Phase::kStarting) {
-      registry_->control().recovered(registry_->upstream(registry_->chain(chain), upstream));
+      registry_->control().recovered(registry_->upstream(registry_->chain(chain), upstream.name));
     }
     tell(log::Level::kInfo, "upstream_in", "the upstream is in rotation");
   } else {
     tell(log::Level::kWarn, "upstream_out",
          "the upstream has left the rotation, or stays only for want of others");
+  }
+}
+
+void Daemon::first_probed(const health::UpstreamTarget& upstream) {
+  tell_workers(upstream, false);
+}
+
+void Daemon::tell_workers(const health::UpstreamTarget& upstream, bool abandon) {
+  for (const auto& worker : workers_) {
+    worker->post([&w = worker->worker(), shared = upstream.shared, abandon] {
+      w.standing_changed(*shared, abandon);
+    });
   }
 }
 

@@ -322,6 +322,12 @@ constexpr Row kRows[] = {
     {"alchemy_getTransactionReceipts",            R,  free,  at(0),    no_store,  3,  10, opt, later, Block},
     {"qn_getReceipts",                            R,  free,  at(0),    no_store,  3,  10, opt, later, Block},
     {"qn_getBlockWithReceipts",                   R,  free,  at(0),    no_store,  3,  10, opt, later, Block},
+    // the simulated node's own (sluice devnode)
+    {"test_echo",                                 R,  free,  {},       no_store,  1,   1, opt, fin,   Cheap},
+    {"test_error",                                R,  free,  {},       no_store,  1,   1, opt, fin,   Cheap},
+    {"test_revert",                               R,  free,  {},       no_store,  1,   1, opt, fin,   Call},
+    {"test_sleep",                                R,  retry, {},       no_store,  3,   8, opt, fin,   Other},
+    {"test_size",                                 R,  retry, {},       no_store,  3,  10, opt, fin,   Other},
     // The row of unknown methods stays last: it may change the node, so it is sent once.
     {"other",                                     Wn, once,  {},       no_store,  3,   8, opt, fin,   Other},
 };

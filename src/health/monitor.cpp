@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "health/monitor.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -14,6 +15,12 @@ namespace {
 constexpr int kChainIdEvery = 15;
 constexpr int kSyncingEvery = 5;
 constexpr Duration kResolveEvery = std::chrono::seconds(30);
+constexpr Duration kResolveAgain = std::chrono::seconds(2);
+/// One that is out or has just failed a probe is looked at at least this often: to know is worth
+/// more than the few probes.
+constexpr Duration kProbeAgain = std::chrono::milliseconds(500);
+/// Calls under way that all go unanswered for this long bring the next probe forward.
+constexpr Duration kStalled = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -50,6 +57,7 @@ class Monitor::Chain {
       watched.successes = upstream.shared->successes.load();
       watched.failures = upstream.shared->failures.load();
       watched.connect_failures = upstream.shared->connect_failures.load();
+      watched.quiet_since = sluice::now();
       watched_.push_back(std::move(watched));
       // An upstream that comes over from an earlier configuration in good standing is not made to
       // prove itself again.
@@ -64,9 +72,10 @@ class Monitor::Chain {
 
   void tick(TimePoint now) {
     for (std::size_t i = 0; i < watched_.size(); ++i) {
+      watch_progress(i, now);
       gather(i, now);
       Watched& watched = watched_[i];
-      if (now >= watched.resolve_at) resolve(i, now);
+      if (now >= watched.resolve_at && !watched.resolving) resolve(i, now);
       if (now >= watched.probe_at && watched.resolved && !watched.prober->busy()) probe(i, now);
     }
     apply(health_.tick(now));
@@ -74,6 +83,7 @@ class Monitor::Chain {
   }
 
   [[nodiscard]] bool serving() const { return health_.rotation() != 0; }
+  [[nodiscard]] const ChainTarget& target() const noexcept { return target_; }
 
   [[nodiscard]] ChainReport report(TimePoint now) const {
     ChainReport report{.name = target_.name,
@@ -102,7 +112,12 @@ class Monitor::Chain {
     std::unique_ptr<Prober> prober;
     TimePoint probe_at{};
     TimePoint resolve_at{};
+    /// Since when calls have been under way without one being answered.
+    TimePoint quiet_since{};
+    bool resolving = false;
     bool resolved = false;
+    bool failing = false;
+    bool hurried = false;
     int probes = 0;
     std::uint64_t successes = 0;
     std::uint64_t failures = 0;
@@ -111,33 +126,33 @@ class Monitor::Chain {
 
   void resolve(std::size_t i, TimePoint now) {
     watched_[i].resolve_at = now + kResolveEvery;
+    watched_[i].resolving = true;
     monitor_.resolver_.resolve(
         {target_.upstreams[i].shared, watched_[i].prober->own()},
         [this, i, alive = std::weak_ptr<int>(alive_)](bool found) {
           if (alive.expired()) return;
+          watched_[i].resolving = false;
           const bool known = !target_.upstreams[i].shared->endpoints()->empty();
           watched_[i].resolved = known;
           if (found) return;
-          watched_[i].resolve_at = sluice::now() + std::chrono::seconds(2);
+          watched_[i].resolve_at = sluice::now() + kResolveAgain;
           log::warn("resolve_failed", "the upstream's host name could not be resolved",
                     {{"chain", target_.name},
                      {"upstream", target_.upstreams[i].name},
                      {"last_good_kept", known}});
-          if (!known)
-            apply(health_.probe_failed(static_cast<std::uint32_t>(i),
-                                       policy::ProbeFailure::kConnect, sluice::now(),
-                                       monitor_.random_));
+          if (known) return;
+          apply(health_.probe_failed(static_cast<std::uint32_t>(i), policy::ProbeFailure::kConnect,
+                                     sluice::now(), monitor_.random_));
+          note_first_probe(i);
         });
   }
 
   void probe(std::size_t i, TimePoint now) {
     Watched& watched = watched_[i];
     const double jitter = 0.9 + 0.2 * monitor_.random_.uniform();
-    const bool well = health_.serving(static_cast<std::uint32_t>(i)) == policy::Serving::kIn;
-    // One that is out is looked at more often: its return is worth more than the few probes.
-    const Duration interval =
-        well ? target_.interval
-             : std::min<Duration>(target_.interval, std::chrono::milliseconds(500));
+    const bool well =
+        health_.serving(static_cast<std::uint32_t>(i)) == policy::Serving::kIn && !watched.failing;
+    const Duration interval = well ? target_.interval : std::min(target_.interval, kProbeAgain);
     watched.probe_at = now + std::chrono::duration_cast<Duration>(interval * jitter);
     const bool ask_chain_id = !health_.upstream(static_cast<std::uint32_t>(i)).proven() ||
                               watched.probes % kChainIdEvery == 0;
@@ -149,48 +164,92 @@ class Monitor::Chain {
 
   void probed(std::size_t i, const ProbeResult& result, TimePoint started) {
     const TimePoint time = sluice::now();
-    const auto index = static_cast<std::uint32_t>(i);
-    const std::string& name = target_.upstreams[i].name;
+    const bool wrong = on_another_chain(result);
+    const ProbeOutcome outcome = wrong ? ProbeOutcome::kWrongChain : result.outcome;
+    monitor_.observer_.probed(target_.name, target_.upstreams[i].name, outcome, time - started);
+    watched_[i].failing = outcome != ProbeOutcome::kOk && outcome != ProbeOutcome::kThrottled;
+    if (wrong) {
+      take_wrong_chain(i, *result.chain_id, time);
+    } else if (outcome == ProbeOutcome::kOk) {
+      take_good_probe(i, result, time);
+    } else if (outcome != ProbeOutcome::kThrottled) {
+      const auto failure = outcome == ProbeOutcome::kConnect   ? policy::ProbeFailure::kConnect
+                           : outcome != ProbeOutcome::kTimeout ? policy::ProbeFailure::kBadReply
+                           : silent(i, started)                ? policy::ProbeFailure::kSilent
+                                                               : policy::ProbeFailure::kTimeout;
+      // The name may point elsewhere by now.
+      if (outcome == ProbeOutcome::kConnect)
+        watched_[i].resolve_at = std::min(watched_[i].resolve_at, time + kResolveAgain);
+      apply(health_.probe_failed(static_cast<std::uint32_t>(i), failure, time, monitor_.random_));
+    }
+    publish(time);
+    note_first_probe(i);
+  }
+
+  void note_first_probe(std::size_t i) {
+    if (!target_.upstreams[i].shared->probed.exchange(true))
+      monitor_.observer_.first_probed(target_.upstreams[i]);
+  }
+
+  /// The first upstream that answers tells the chain id where none is configured.
+  [[nodiscard]] bool on_another_chain(const ProbeResult& result) {
+    if (!result.chain_id) return false;
     std::uint64_t expected =
         target_.chain_id != 0 ? target_.chain_id : target_.learned_chain_id->load();
-    if (result.chain_id && expected == 0) {
+    if (expected == 0) {
       expected = *result.chain_id;
       target_.learned_chain_id->store(expected);
     }
-    if (result.chain_id && *result.chain_id != expected) {
-      monitor_.observer_.probed(target_.name, name, ProbeOutcome::kWrongChain, time - started);
+    return *result.chain_id != expected;
+  }
+
+  void take_wrong_chain(std::size_t i, std::uint64_t actual, TimePoint now) {
+    const auto index = static_cast<std::uint32_t>(i);
+    if (health_.upstream(index).reason() != policy::DownReason::kWrongChain) {
       log::error("wrong_chain", "the upstream serves another chain than configured",
                  {{"chain", target_.name},
-                  {"upstream", name},
-                  {"expected", expected},
-                  {"actual", *result.chain_id}});
-      apply(health_.wrong_chain(index, time, monitor_.random_));
-      return;
+                  {"upstream", target_.upstreams[i].name},
+                  {"expected",
+                   target_.chain_id != 0 ? target_.chain_id : target_.learned_chain_id->load()},
+                  {"actual", actual}});
     }
-    monitor_.observer_.probed(target_.name, name, result.outcome, time - started);
-    if (result.outcome == ProbeOutcome::kOk) {
-      apply(health_.probe_ok(index,
-                             {.head = result.head,
-                              .chain_verified = result.chain_id.has_value(),
-                              .syncing = result.syncing,
-                              .latency = result.latency},
-                             time, monitor_.random_));
-      auto& head = target_.upstreams[i].shared->head;
-      if (result.head > head.load() || head.load() > health_.chain_head() + 16)
-        head.store(result.head);
-      if (health_.serving(index) == policy::Serving::kIn) {
-        // A good probe clears the suspicion that live traffic raised.
-        target_.upstreams[i].shared->consecutive_connect_failures.store(0);
-        target_.upstreams[i].shared->consecutive_failures.store(0);
-      }
-    } else {
-      const auto failure = result.outcome == ProbeOutcome::kConnect ? policy::ProbeFailure::kConnect
-                           : result.outcome == ProbeOutcome::kTimeout
-                               ? policy::ProbeFailure::kTimeout
-                               : policy::ProbeFailure::kBadReply;
-      apply(health_.probe_failed(index, failure, time, monitor_.random_));
+    apply(health_.wrong_chain(index, now, monitor_.random_));
+  }
+
+  void take_good_probe(std::size_t i, const ProbeResult& result, TimePoint now) {
+    const auto index = static_cast<std::uint32_t>(i);
+    apply(health_.probe_ok(index,
+                           {.head = result.head,
+                            .chain_verified = result.chain_id.has_value(),
+                            .syncing = result.syncing,
+                            .latency = result.latency},
+                           now, monitor_.random_));
+    upstream::Shared& shared = *target_.upstreams[i].shared;
+    if (result.head > shared.head.load() || shared.head.load() > health_.chain_head() + 16)
+      shared.head.store(result.head);
+    if (health_.serving(index) != policy::Serving::kIn) return;
+    // A good probe clears the suspicion that live traffic raised.
+    shared.consecutive_connect_failures.store(0);
+    shared.consecutive_failures.store(0);
+  }
+
+  /// Whether calls were under way all the time since `started` and none was answered.
+  [[nodiscard]] bool silent(std::size_t i, TimePoint started) const {
+    const upstream::Shared& shared = *target_.upstreams[i].shared;
+    return shared.in_flight.load() != 0 && watched_[i].quiet_since <= started &&
+           shared.successes.load() == watched_[i].successes;
+  }
+
+  void watch_progress(std::size_t i, TimePoint now) {
+    Watched& watched = watched_[i];
+    const upstream::Shared& shared = *target_.upstreams[i].shared;
+    if (shared.in_flight.load() == 0 || shared.successes.load() != watched.successes) {
+      watched.quiet_since = now;
+      watched.hurried = false;
+    } else if (!watched.hurried && now - watched.quiet_since >= kStalled) {
+      watched.hurried = true;
+      watched.probe_at = std::min(watched.probe_at, now);
     }
-    publish(time);
   }
 
   void gather(std::size_t i, TimePoint now) {
@@ -217,8 +276,7 @@ class Monitor::Chain {
         shared.consecutive_connect_failures.store(0);
       }
       shared.in_rotation.store(change.to != policy::Serving::kOut);
-      monitor_.observer_.rotation_changed(target_.name, target_.upstreams[change.upstream].name,
-                                          change);
+      monitor_.observer_.rotation_changed(target_.name, target_.upstreams[change.upstream], change);
     }
   }
 
@@ -229,7 +287,9 @@ class Monitor::Chain {
       upstream::Shared& shared = *target_.upstreams[i].shared;
       shared.score.store(health_.score(index, now).total());
       shared.lag.store(health_.standing(index, now).lag);
-      shared.verified.store(health_.upstream(index).proven());
+      const policy::UpstreamHealth& upstream = health_.upstream(index);
+      shared.verified.store(upstream.proven());
+      shared.answering.store(upstream.proven() && upstream.answers());
     }
   }
 
@@ -252,8 +312,14 @@ Monitor::Monitor(net::Loop& loop, Observer& observer, std::uint64_t seed)
 Monitor::~Monitor() = default;
 
 void Monitor::watch(std::vector<ChainTarget> targets) {
-  chains_.clear();
-  for (auto& target : targets) chains_.push_back(std::make_unique<Chain>(*this, std::move(target)));
+  std::vector<std::unique_ptr<Chain>> next;
+  for (auto& target : targets) {
+    const auto same = std::ranges::find_if(
+        chains_, [&](const auto& chain) { return chain != nullptr && chain->target() == target; });
+    next.push_back(same != chains_.end() ? std::move(*same)
+                                         : std::make_unique<Chain>(*this, std::move(target)));
+  }
+  chains_ = std::move(next);
   on_tick();
 }
 

@@ -20,6 +20,8 @@ namespace sluice::health {
 struct UpstreamTarget {
   std::string name;
   std::shared_ptr<upstream::Shared> shared;
+
+  bool operator==(const UpstreamTarget&) const = default;
 };
 
 /// One chain to be watched, with the places where its state is published for the workers.
@@ -35,6 +37,8 @@ struct ChainTarget {
   std::shared_ptr<void> owner;
   std::atomic<std::uint64_t>* head = nullptr;
   std::atomic<std::uint64_t>* learned_chain_id = nullptr;
+
+  bool operator==(const ChainTarget&) const = default;
 };
 
 /// What the monitor tells of its findings, on the control thread.
@@ -43,8 +47,10 @@ class Observer {
   virtual ~Observer() = default;
   virtual void probed(const std::string& chain, const std::string& upstream, ProbeOutcome outcome,
                       Duration took) = 0;
-  virtual void rotation_changed(const std::string& chain, const std::string& upstream,
+  virtual void rotation_changed(const std::string& chain, const UpstreamTarget& upstream,
                                 const policy::RotationChange& change) = 0;
+  /// Its first probe has ended, well or not: calls may have waited for that.
+  virtual void first_probed(const UpstreamTarget& upstream) = 0;
 };
 
 struct UpstreamReport {
@@ -71,8 +77,8 @@ struct ChainReport {
 
 /// The health monitor's shell: probes every upstream, gathers what live traffic saw, lets the pure
 /// policy judge, and publishes the verdicts to the atomics that workers read. Control thread only;
-/// owned by the app. A reload hands it new targets; an upstream that stays keeps its history
-/// through its Shared.
+/// owned by the app. A reload hands it new targets: a chain that stays as it was goes on
+/// undisturbed, in one that changes an upstream keeps its standing through its Shared.
 class Monitor {
  public:
   Monitor(net::Loop& loop, Observer& observer, std::uint64_t seed);

@@ -11,7 +11,7 @@ namespace sluice::health {
 
 std::string_view word(ProbeOutcome outcome) noexcept {
   constexpr std::array<std::string_view, static_cast<std::size_t>(ProbeOutcome::kCount)> kWords = {
-      "ok", "connect_failed", "timeout", "bad_reply", "wrong_chain"};
+      "ok", "connect_failed", "timeout", "bad_reply", "wrong_chain", "throttled"};
   return kWords[static_cast<std::size_t>(outcome)];
 }
 
@@ -91,8 +91,7 @@ bool Prober::judge(const upstream::ReplyHead& head, std::string_view body) {
 
 void Prober::on_reply() {
   if (throttled_) {
-    // A provider that counts our probes is alive; it just does not answer this one.
-    finish(ProbeOutcome::kTimeout);
+    finish(ProbeOutcome::kThrottled);
     return;
   }
   if (steps_[step_] == Step::kBlockNumber) result_.latency = now() - sent_at_;

@@ -14,7 +14,16 @@
 
 namespace sluice::health {
 
-enum class ProbeOutcome : std::uint8_t { kOk, kConnect, kTimeout, kBadReply, kWrongChain, kCount };
+enum class ProbeOutcome : std::uint8_t {
+  kOk,
+  kConnect,
+  kTimeout,
+  kBadReply,
+  kWrongChain,
+  /// Over its rate limit: it lives, and says nothing else.
+  kThrottled,
+  kCount,
+};
 [[nodiscard]] std::string_view word(ProbeOutcome outcome) noexcept;
 
 struct ProbeResult {

@@ -123,7 +123,11 @@ std::span<const RotationChange> ChainHealth::settle() {
     if ((well & bit_of(i)) != 0) to = Serving::kIn;
     if ((borne & bit_of(i)) != 0) to = Serving::kDegraded;
     if (to == serving_[i]) continue;
-    changes_.push_back({static_cast<std::uint32_t>(i), serving_[i], to, upstreams_[i].reason()});
+    changes_.push_back({.upstream = static_cast<std::uint32_t>(i),
+                        .from = serving_[i],
+                        .to = to,
+                        .reason = upstreams_[i].reason(),
+                        .abandon = to == Serving::kOut && (lost(i) || !upstreams_[i].proven())});
     serving_[i] = to;
   }
   return changes_;

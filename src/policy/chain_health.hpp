@@ -29,6 +29,8 @@ struct RotationChange {
   Serving from = Serving::kOut;
   Serving to = Serving::kOut;
   DownReason reason = DownReason::kNone;  ///< kNone for kIn
+  /// It answers nothing, or for another chain: calls under way there are better made elsewhere.
+  bool abandon = false;
 };
 
 /// The upstreams of one chain together: each one's machine, the chain's head, and the guard over

@@ -28,6 +28,8 @@ struct HeadOptions {
   std::uint64_t frozen_blocks = 2;
   Duration frozen_time = std::chrono::seconds(5);
   Duration frozen_unknown = std::chrono::seconds(30);
+
+  bool operator==(const HeadOptions&) const = default;
 };
 
 /// An upstream's head against the chain's.

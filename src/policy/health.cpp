@@ -72,7 +72,7 @@ void UpstreamHealth::probe_failed(ProbeFailure failure, TimePoint now, Random& r
   tick(now);
   inputs_.attempts(0.0, 1.0, now);
   answers_ = fit_ = false;
-  ++probe_run_;
+  probe_run_ += failure == ProbeFailure::kSilent ? 2 : 1;
   connect_run_ = failure == ProbeFailure::kConnect ? connect_run_ + 1 : 0;
   if (state_ == HealthState::kUnknown) {
     state_ = HealthState::kDown;

@@ -24,6 +24,8 @@ struct HealthOptions {
   std::uint32_t probe_failures_max = 3;    ///< consecutive, with no successful call between
   Duration forgive_after = std::chrono::seconds(10);  ///< healthy time that takes one doubling back
   HeadOptions head;
+
+  bool operator==(const HealthOptions&) const = default;
 };
 
 enum class HealthState : std::uint8_t {
@@ -44,7 +46,12 @@ enum class DownReason : std::uint8_t {
   kSyncing,
 };
 
-enum class ProbeFailure : std::uint8_t { kConnect, kTimeout, kBadReply };
+enum class ProbeFailure : std::uint8_t {
+  kConnect,
+  kTimeout,
+  kSilent,  ///< timed out while no call under way was answered either: counts twice
+  kBadReply,
+};
 
 /// A probe was answered.
 struct ProbeOk {

@@ -81,7 +81,8 @@ RetryDecision decide(const RetryPolicy& policy, RetryState& state, const FailedA
                                ? Duration::zero()
                                : wait(policy, state.retries, attempt.retry_after, random);
   if (backoff >= deadline - now) return give_up(GiveUp::kDeadline);
-  if (!unsent && !budget.try_spend(now)) return give_up(GiveUp::kBudget);
+  const bool spends = !unsent && attempt.failure != Failure::kUpstreamLost;
+  if (spends && !budget.try_spend(now)) return give_up(GiveUp::kBudget);
   ++state.retries;
   return {.action = RetryAction::kElsewhere, .reason = GiveUp::kNone, .backoff = backoff};
 }

@@ -53,6 +53,7 @@ enum class Failure : std::uint8_t {
   kMaybeSent,        ///< timed out or cut off: it may have run
   kJudgedRetryable,  ///< a complete reply that another upstream may better
   kStaleConnection,  ///< a kept-alive connection died before a byte of the reply
+  kUpstreamLost,  ///< its upstream left the rotation while the call was under way: it may have run
 };
 
 struct RetryPolicy {
@@ -104,6 +105,8 @@ struct RetryDecision {
 /// - stale connection: one replay, without spending and without counting as a retry, unless the
 /// method is pinned or
 ///   never resent and bytes were written; a second one is like any cut connection;
+/// - upstream lost: elsewhere for reads and broadcasts by hash, without spending: only what was
+/// under way when an upstream went is moved, so there is no storm to guard against;
 /// - maybe sent, or judged retryable: elsewhere for reads and broadcasts by hash, and spends.
 /// Nothing is started that could not begin before `deadline`. Another upstream is tried at once;
 /// only where none is left is there a wait, with full jitter, so that callers do not come back in

@@ -23,6 +23,7 @@ namespace sluice::proxy {
 
 class Exchange;
 struct ChainRuntime;
+struct ChainShared;
 
 /// One JSON-RPC call on its way: admitted, answered here or routed, attempted, judged, maybe
 /// attempted again, replied. Part of its exchange and on its worker's thread. Exactly one end:
@@ -38,6 +39,9 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   void start();
   /// Capacity has become free for a call that waited: route again.
   void granted();
+  /// Out of the queue, to be granted at once; false when a grant is on its way already.
+  [[nodiscard]] bool leave_queue();
+  [[nodiscard]] const ChainShared& waits_for() const noexcept;
 
   [[nodiscard]] std::size_t position() const noexcept { return position_; }
   [[nodiscard]] bool notification() const noexcept { return id_.empty(); }
@@ -49,6 +53,7 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   [[nodiscard]] bool judge(const upstream::ReplyHead& head, std::string_view body) override;
   void on_reply() override;
   void on_failure(const upstream::Failure& failure) override;
+  [[nodiscard]] bool may_move() const override;
   [[nodiscard]] bool stream_begin(const upstream::ReplyHead& head) override;
   [[nodiscard]] bool stream_data(std::string_view bytes) override;
   [[nodiscard]] bool stream_end() override;
@@ -63,12 +68,21 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   void answer(std::string_view result);
 
   void route(TimePoint now);
-  [[nodiscard]] policy::UpstreamSet eligible(TimePoint now, bool strict) const;
-  [[nodiscard]] bool fit(std::size_t upstream, TimePoint now, bool strict) const;
+  /// How much is asked of an upstream. Where nobody in rotation is left, one that sits out its time
+  /// but answers its probes is better than none.
+  enum class Fit : std::uint8_t { kBest, kInRotation, kLastResort };
+  [[nodiscard]] policy::UpstreamSet eligible(policy::UpstreamSet among, TimePoint now,
+                                             Fit least) const;
+  [[nodiscard]] policy::UpstreamSet untried() const noexcept { return allowed_ & ~tried_; }
+  [[nodiscard]] bool fit(std::size_t upstream, TimePoint now, Fit least) const;
+  [[nodiscard]] TimePoint attempt_deadline(TimePoint now) const;
   [[nodiscard]] std::optional<std::uint32_t> pick(policy::UpstreamSet among, TimePoint now);
   [[nodiscard]] bool attempt(std::uint32_t upstream, TimePoint now, bool fresh);
   void wait(policy::UpstreamSet among, TimePoint now);
+  [[nodiscard]] bool await_first_probe(TimePoint now);
+  void start_waiting(TimePoint now, TimePoint until);
   void on_wait_over();
+  void wait_timed_out(TimePoint now);
   void no_upstream();
 
   void account_attempt(std::size_t outcome, TimePoint now);
@@ -115,6 +129,7 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   policy::RetryState retry_state_;
   std::optional<policy::WaitHandle> waiting_;
   std::uint64_t wait_key_ = 0;
+  bool awaiting_probe_ = false;
   std::optional<net::Deadline> timer_;
   bool backing_off_ = false;
 

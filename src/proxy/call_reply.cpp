@@ -157,7 +157,10 @@ void Call::judge_outcome(TimePoint now) {
 }
 
 bool Call::retry(policy::FailedAttempt failed, RetryReason reason, TimePoint now) {
-  failed.other_upstream_left = eligible(now, false) != 0;
+  // For another answer than the one there is, only an upstream in rotation is worth asking.
+  const Fit least =
+      failed.failure == policy::Failure::kJudgedRetryable ? Fit::kInRotation : Fit::kLastResort;
+  failed.other_upstream_left = eligible(untried(), now, least) != 0;
   // The same node again would give the same answer: only another one is worth asking.
   if (failed.failure == policy::Failure::kJudgedRetryable && !failed.other_upstream_left &&
       !ethereum::action(outcome_).counts_as_failure && !ethereum::action(outcome_).throttled) {
@@ -247,7 +250,7 @@ void Call::on_failure(const upstream::Failure& failure) {
   constexpr auto relaxed = std::memory_order_relaxed;
   const bool connect = failure.kind == Kind::kConnect || failure.kind == Kind::kConnectTimeout ||
                        failure.kind == Kind::kTls;
-  if (!failure.stale) {
+  if (!failure.stale && failure.kind != Kind::kUpstreamLost) {
     shared.failures.fetch_add(1, relaxed);
     shared.consecutive_failures.fetch_add(1, relaxed);
     if (connect) {
@@ -272,9 +275,23 @@ void Call::on_failure(const upstream::Failure& failure) {
   } else if (!failure.maybe_sent) {
     failed.failure = policy::Failure::kSurelyNotSent;
     reason = RetryReason::kNotSent;
+  } else if (failure.kind == Kind::kUpstreamLost) {
+    failed.failure = policy::Failure::kUpstreamLost;
+    reason = RetryReason::kUpstreamLost;
   }
   if (retry(failed, reason, time)) return;
   deliver_error_after(failure);
+}
+
+bool Call::may_move() const {
+  const policy::Resend resend = resend_of(*method_);
+  const bool fits = resend != policy::Resend::kPinned && resend != policy::Resend::kNever;
+  if (done_ || stream_begun_ || !fits || retry_state_.retries >= chain().spec->retry.retries_max) {
+    return false;
+  }
+  const TimePoint time = now();
+  return time < deadline_ &&
+         eligible(allowed_ & ~policy::bit_of(upstream_), time, Fit::kLastResort) != 0;
 }
 
 void Call::deliver_error_after(const upstream::Failure& failure) {
@@ -301,6 +318,7 @@ void Call::deliver_error_after(const upstream::Failure& failure) {
       [[fallthrough]];
     case Kind::kConnect:
     case Kind::kTls:
+    case Kind::kUpstreamLost:
       fail(CallOutcome::kUnavailable, 503, -32603, "no upstream can be reached", word(failure.kind),
            std::chrono::seconds(1));
       return;

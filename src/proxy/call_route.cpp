@@ -19,13 +19,16 @@ constexpr std::uint32_t kSuspectConnectFailures = 3;
 
 }  // namespace
 
-bool Call::fit(std::size_t upstream, TimePoint now, bool strict) const {
+bool Call::fit(std::size_t upstream, TimePoint now, Fit least) const {
   const upstream::Shared& shared = *chain().spec->upstreams[upstream].shared;
   constexpr auto relaxed = std::memory_order_relaxed;
-  if (!shared.in_rotation.load(relaxed)) return false;
+  if (!shared.in_rotation.load(relaxed) &&
+      (least != Fit::kLastResort || !shared.answering.load(relaxed))) {
+    return false;
+  }
   if (shared.throttled_until_ns.load(relaxed) > now.time_since_epoch().count()) return false;
   if (!chain().spec->upstreams[upstream].rate->open(now)) return false;
-  if (!strict) return true;
+  if (least != Fit::kBest) return true;
   if (shared.consecutive_failures.load(relaxed) >= kSuspectFailures ||
       shared.consecutive_connect_failures.load(relaxed) >= kSuspectConnectFailures) {
     return false;
@@ -39,11 +42,11 @@ bool Call::fit(std::size_t upstream, TimePoint now, bool strict) const {
   return !newest || shared.lag.load(relaxed) <= chain().spec->lag_prefer;
 }
 
-policy::UpstreamSet Call::eligible(TimePoint now, bool strict) const {
+policy::UpstreamSet Call::eligible(policy::UpstreamSet among, TimePoint now, Fit least) const {
   policy::UpstreamSet set = 0;
-  for (policy::UpstreamSet left = allowed_ & ~tried_; left != 0; left &= left - 1) {
-    const auto i = static_cast<std::size_t>(std::countr_zero(left));
-    if (fit(i, now, strict)) set |= policy::bit_of(i);
+  for (; among != 0; among &= among - 1) {
+    const auto i = static_cast<std::size_t>(std::countr_zero(among));
+    if (fit(i, now, least)) set |= policy::bit_of(i);
   }
   return set;
 }
@@ -79,10 +82,11 @@ void Call::route(TimePoint now) {
     no_upstream();
     return;
   }
-  policy::UpstreamSet set = eligible(now, true);
-  if (set == 0) set = eligible(now, false);
+  policy::UpstreamSet set = eligible(untried(), now, Fit::kBest);
+  if (set == 0) set = eligible(untried(), now, Fit::kInRotation);
+  if (set == 0) set = eligible(untried(), now, Fit::kLastResort);
   if (set == 0) {
-    no_upstream();
+    if (!await_first_probe(now)) no_upstream();
     return;
   }
   policy::UpstreamSet left = set;
@@ -104,15 +108,65 @@ bool Call::attempt(std::uint32_t upstream, TimePoint now, bool fresh) {
   ++attempts_;
   wire_id_ = exchange_.worker().next_wire_id();
   attempt_started_ = now;
-  const TimePoint deadline = std::min(deadline_, now + exchange_.snapshot().limits.attempt_timeout);
-  connection->start({wire_id_, method_name_, params_}, *this, now, deadline);
+  connection->start({wire_id_, method_name_, params_}, *this, now, attempt_deadline(now));
   return true;
+}
+
+TimePoint Call::attempt_deadline(TimePoint now) const {
+  const TimePoint until = std::min(deadline_, now + exchange_.snapshot().limits.attempt_timeout);
+  // A light read leaves a third of its time to another upstream, should this one hang. Heavy calls
+  // may well need all of it.
+  const TimePoint most = now + (deadline_ - now) / 3 * 2;
+  const bool light =
+      method_->resend == ethereum::Resend::kFreely && method_->cost <= ethereum::CostClass::kMedium;
+  if (most >= until || !light || retry_state_.retries >= chain().spec->retry.retries_max)
+    return until;
+  return eligible(untried(), now, Fit::kInRotation) != 0 ? most : until;
+}
+
+/// Somebody whom no probe has reached yet may turn out fit in a moment: so it is right after a
+/// start or a reload.
+bool Call::await_first_probe(TimePoint now) {
+  bool unknown = false;
+  for (policy::UpstreamSet left = untried(); left != 0; left &= left - 1) {
+    const auto i = static_cast<std::size_t>(std::countr_zero(left));
+    unknown = unknown || !chain().spec->upstreams[i].shared->probed.load();
+  }
+  const TimePoint until = std::min(deadline_, now + chain().spec->queue_timeout - queue_time_);
+  if (!unknown || until <= now) return false;
+  awaiting_probe_ = true;
+  wait_key_ = exchange_.worker().add_waiter(*this);
+  start_waiting(now, until);
+  return true;
+}
+
+void Call::start_waiting(TimePoint now, TimePoint until) {
+  queued_at_ = now;
+  timer_.emplace(
+      exchange_.worker().loop().timers,
+      [](void* self) { static_cast<Call*>(self)->on_wait_over(); }, this);
+  timer_->set(until);
+}
+
+const ChainShared& Call::waits_for() const noexcept {
+  return *chain().spec->shared;
+}
+
+bool Call::leave_queue() {
+  if (std::exchange(awaiting_probe_, false)) return true;
+  return waiting_ && chain().spec->shared->queue.cancel(*waiting_);
 }
 
 void Call::wait(policy::UpstreamSet among, TimePoint now) {
   Worker& worker = exchange_.worker();
   const ChainSpec& spec = *chain().spec;
-  const TimePoint until = std::min(deadline_, now + spec.queue_timeout);
+  // All waits of a call together, however often it is woken in vain.
+  const TimePoint until = std::min(deadline_, now + spec.queue_timeout - queue_time_);
+  if (until <= now) {
+    worker.metrics().queue_rejected(spec.slot, static_cast<std::size_t>(QueueReject::kTimeout));
+    wait_timed_out(now);
+    return;
+  }
   wait_key_ = worker.add_waiter(*this);
   const auto pushed = spec.shared->queue.push({.priority = exchange_.caller().priority,
                                                .deadline = until,
@@ -128,10 +182,7 @@ void Call::wait(policy::UpstreamSet among, TimePoint now) {
     return;
   }
   waiting_ = *pushed;
-  queued_at_ = now;
-  timer_.emplace(
-      worker.loop().timers, [](void* self) { static_cast<Call*>(self)->on_wait_over(); }, this);
-  timer_->set(until);
+  start_waiting(now, until);
   // Capacity may have become free between the look and the registration.
   worker.look_again(chain(), among);
 }
@@ -155,6 +206,12 @@ void Call::on_wait_over() {
     retry_now();
     return;
   }
+  if (std::exchange(awaiting_probe_, false)) {
+    exchange_.worker().remove_waiter(wait_key_);
+    queue_time_ += time - queued_at_;
+    no_upstream();
+    return;
+  }
   // Granted already: the grant is on its way from another worker.
   if (!waiting_ || !chain().spec->shared->queue.cancel(*waiting_)) return;
   waiting_.reset();
@@ -165,7 +222,11 @@ void Call::on_wait_over() {
   worker.metrics().queue_wait(spec.slot, static_cast<std::size_t>(exchange_.caller().priority),
                               time - queued_at_);
   worker.metrics().queue_rejected(spec.slot, static_cast<std::size_t>(QueueReject::kTimeout));
-  if (time >= deadline_) {
+  wait_timed_out(time);
+}
+
+void Call::wait_timed_out(TimePoint now) {
+  if (now >= deadline_) {
     no_upstream();
     return;
   }
@@ -190,7 +251,7 @@ void Call::no_upstream() {
 void Call::retry_now() {
   const TimePoint time = now();
   // Everybody has had the call once: now all of them may again.
-  if (eligible(time, false) == 0) tried_ = 0;
+  if (eligible(untried(), time, Fit::kLastResort) == 0) tried_ = 0;
   route(time);
 }
 

@@ -40,7 +40,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(CallOutco
 }
 
 /// Attempts: first the meanings of replies, then the failures of transport, then "cancelled".
-inline constexpr std::size_t kFailureKinds = 7;
+inline constexpr std::size_t kFailureKinds = 8;
 inline constexpr std::size_t kAttemptOutcomes = ethereum::kOutcomes + kFailureKinds + 1;
 [[nodiscard]] constexpr std::size_t attempt_outcome(ethereum::Outcome outcome) noexcept {
   return static_cast<std::size_t>(outcome);
@@ -53,9 +53,9 @@ inline constexpr std::size_t kAttemptCancelled = kAttemptOutcomes - 1;
 enum class QueueReject : std::uint8_t { kFull, kTimeout, kCount };
 inline constexpr std::array<std::string_view, 2> kQueueRejectWords = {"full", "timeout"};
 
-enum class RetryReason : std::uint8_t { kNotSent, kStale, kFailed, kJudged, kCount };
-inline constexpr std::array<std::string_view, 4> kRetryReasonWords = {
-    "not_sent", "stale_connection", "failed", "reply"};
+enum class RetryReason : std::uint8_t { kNotSent, kStale, kFailed, kJudged, kUpstreamLost, kCount };
+inline constexpr std::array<std::string_view, 5> kRetryReasonWords = {
+    "not_sent", "stale_connection", "failed", "reply", "upstream_lost"};
 
 /// Why Sluice itself refused a request, beyond HTTP's own reasons (http::reject_rows()).
 inline constexpr std::array<std::string_view, 18> kRejectWords = {

@@ -32,6 +32,9 @@ class Worker final : public frontend::Handler,
   void meet(std::vector<Worker*> all) { all_ = std::move(all); }
   /// Makes a snapshot current: new pools are filled, pools that it does not name retire.
   void install(std::shared_ptr<const Snapshot> snapshot);
+  /// The health monitor has thought again about an upstream: calls that wait route anew, and with
+  /// `abandon` those under way there go elsewhere where they may.
+  void standing_changed(const upstream::Shared& shared, bool abandon);
   /// At the end: closes every connection.
   void stop();
 

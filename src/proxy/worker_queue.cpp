@@ -52,6 +52,31 @@ void Worker::granted(std::uint64_t key, Place place) {
   call.granted();
 }
 
+void Worker::standing_changed(const upstream::Shared& shared, bool abandon) {
+  const auto place = places_.find(&shared);
+  if (place == places_.end() || runtime_ == nullptr) return;
+  const std::shared_ptr<ChainShared> waited_for =
+      runtime_->snapshot->chains[place->second.chain].shared;
+  if (const auto pool = pools_.find(&shared); pool != pools_.end()) {
+    const net::Ref<upstream::Pool> hold = pool->second;
+    if (abandon) hold->upstream_lost();
+    if (shared.in_rotation.load()) hold->fill(now());
+  }
+  // Routing may end calls, and register them anew.
+  std::vector<std::uint64_t> keys;
+  for (const auto& [key, call] : waiters_) {
+    if (&call->waits_for() == waited_for.get()) keys.push_back(key);
+  }
+  for (const std::uint64_t key : keys) {
+    const auto waiter = waiters_.find(key);
+    if (waiter == waiters_.end()) continue;
+    Call& call = *waiter->second;
+    if (!call.leave_queue()) continue;
+    waiters_.erase(waiter);
+    call.granted();
+  }
+}
+
 void Worker::look_again(ChainRuntime& chain, policy::UpstreamSet among) {
   for (std::size_t u = 0; u < chain.pools.size(); ++u) {
     if ((among & policy::bit_of(u)) == 0) continue;

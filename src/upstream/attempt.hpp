@@ -31,11 +31,12 @@ struct Failure {
     kTimeout,
     kProtocol,
     kTooLarge,
+    kUpstreamLost,
   };
   Kind kind = Kind::kClosed;
   /// Whether the node may have got the call.
   bool maybe_sent = false;
-  /// The connection had served calls before and died before a byte of this reply came.
+  /// The connection was kept from before and died before a byte of this reply came.
   bool stale = false;
 };
 
@@ -54,6 +55,9 @@ class AttemptSink {
   /// returns.
   virtual void on_reply() = 0;
   virtual void on_failure(const Failure& failure) = 0;
+  /// The upstream has left the rotation and answers nothing: whether the attempt is to fail now, to
+  /// be made elsewhere, rather than be waited for.
+  [[nodiscard]] virtual bool may_move() const { return false; }
 
   /// The reply is larger than is held. Returns whether it may stream; if not, it is held up to the
   /// larger bound.

@@ -45,14 +45,17 @@ std::string_view word(Failure::Kind kind) noexcept {
       return "bad_reply";
     case Failure::Kind::kTooLarge:
       return "reply_too_large";
+    case Failure::Kind::kUpstreamLost:
+      return "upstream_lost";
   }
   return "unknown";
 }
 
 std::string_view word(CloseReason reason) noexcept {
   constexpr std::array<std::string_view, static_cast<std::size_t>(CloseReason::kCount)> kWords = {
-      "idle_timeout", "age",       "peer_closed",  "extra_bytes", "connect_failed", "timeout",
-      "protocol",     "abandoned", "not_reusable", "retired",     "rebalanced"};
+      "idle_timeout",   "age",     "peer_closed", "extra_bytes",
+      "connect_failed", "timeout", "protocol",    "abandoned",
+      "not_reusable",   "retired", "rebalanced",  "upstream_lost"};
   return kWords[static_cast<std::size_t>(reason)];
 }
 
@@ -144,6 +147,7 @@ void Connection::established() {
 
 void Connection::become_idle() {
   state_ = State::kIdle;
+  reused_ = true;
   idle_since_ = now();
   deadline_.set(std::min(idle_since_ + shared_->options().idle_timeout, expires_at_));
 }
@@ -287,6 +291,14 @@ void Connection::abandon() noexcept {
     return;
   }
   close(CloseReason::kAbandoned);
+}
+
+void Connection::upstream_lost() {
+  if (state_ == State::kIdle) {
+    close(CloseReason::kUpstreamLost);
+  } else if (sink_ != nullptr && sink_->may_move()) {
+    fail(Failure::Kind::kUpstreamLost, CloseReason::kUpstreamLost);
+  }
 }
 
 void Connection::close(CloseReason reason) {

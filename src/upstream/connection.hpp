@@ -27,6 +27,7 @@ enum class CloseReason : std::uint8_t {
   kNotReusable,
   kRetired,
   kRebalanced,
+  kUpstreamLost,
   kCount,
 };
 
@@ -61,6 +62,9 @@ class Connection final : public net::RefCounted {
   /// skip a reply, so it is closed.
   void abandon() noexcept;
   void close(CloseReason reason);
+  /// The upstream answers nothing any more: an idle connection closes, since what comes back may
+  /// not know it; one that is busy closes if its call can go elsewhere.
+  void upstream_lost();
   /// Streaming only: stops and resumes reading when the client is slow.
   void pause() noexcept { paused_ = true; }
   void resume();
@@ -124,6 +128,7 @@ class Connection final : public net::RefCounted {
   bool paused_ = false;
   bool streaming_ = false;
   bool held_large_ = false;
+  /// Has been idle: the node may have closed it just when a call is sent.
   bool reused_ = false;
   bool sent_ = false;
   bool writing_ = false;

@@ -181,7 +181,6 @@ void Connection::finish_stream(bool clean) {
 void Connection::release(bool reusable, CloseReason otherwise) {
   shared_->in_flight.fetch_sub(1, std::memory_order_relaxed);
   paused_ = false;
-  reused_ = true;
   if (state_ == State::kClosed) return;
   if (!reusable || now() >= expires_at_) {
     close(reusable ? CloseReason::kAge : otherwise);

@@ -39,6 +39,8 @@ Connection* Pool::take_fresh(TimePoint now) {
 }
 
 void Pool::fill(TimePoint now) {
+  // No address yet: the name is still being looked up.
+  if (shared_->endpoints()->empty()) return;
   while (!retired_ && connections_.size() < connections_min_ && take_fresh(now) != nullptr) {
   }
 }
@@ -51,6 +53,13 @@ void Pool::retire() {
     idle_.pop_back();
     connection.close(CloseReason::kRetired);
   }
+}
+
+void Pool::upstream_lost() {
+  const net::Ref<Pool> self(this);
+  // Each may take others along: a call that moves on may end its whole exchange.
+  const std::vector<net::Ref<Connection>> held = connections_;
+  for (const auto& connection : held) connection->upstream_lost();
 }
 
 void Pool::give_up_idle() {

@@ -36,6 +36,8 @@ class Pool final : public ConnectionOwner {
   void fill(TimePoint now);
   /// Closes what is idle now and what is busy when its call ends. No more dialling.
   void retire();
+  /// See Connection::upstream_lost(), for all of them.
+  void upstream_lost();
 
   [[nodiscard]] Shared& shared() const noexcept { return *shared_; }
   [[nodiscard]] bool has_idle() const noexcept { return !idle_.empty(); }

@@ -51,6 +51,8 @@ void Shared::inherit(const Shared& earlier) noexcept {
   head.store(earlier.head.load());
   in_rotation.store(earlier.in_rotation.load());
   verified.store(earlier.verified.load());
+  probed.store(earlier.probed.load());
+  answering.store(earlier.answering.load());
   score.store(earlier.score.load());
   throttled_until_ns.store(earlier.throttled_until_ns.load());
   set_endpoints(*earlier.endpoints());

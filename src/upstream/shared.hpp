@@ -71,6 +71,10 @@ class Shared {
   // Written by the control thread.
   std::atomic<bool> in_rotation{false};
   std::atomic<bool> verified{false};
+  /// Its first probe has ended, well or not.
+  std::atomic<bool> probed{false};
+  /// On the right chain, and its latest probe was answered: of use where nobody in rotation is.
+  std::atomic<bool> answering{false};
   /// Blocks behind the chain's head.
   std::atomic<std::uint64_t> lag{0};
   std::atomic<double> score{1.0};
