@@ -103,6 +103,7 @@ class Binder {
 
   void unknown(const Entry& entry, const Shape& shape, const std::string& path) {
     std::vector<std::string_view> names;
+    names.reserve(shape.children.size());
     for (const Shape& child : shape.children) names.push_back(child.name);
     std::string near = nearest(entry.key, names);
     const std::string home = other_home(entry.key);

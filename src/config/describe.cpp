@@ -8,7 +8,6 @@ namespace sluice::config {
 std::string describe_type(const Key& key) {
   switch (key.type) {
     case Type::kGroup:
-      return "section";
     case Type::kBlock:
       return "section";
     case Type::kBlocks:

@@ -78,6 +78,7 @@ std::vector<Diagnostic> Report::take() {
            std::tie(b.at.source, b.at.line, b.at.column, b.number);
   });
   std::vector<Diagnostic> out;
+  out.reserve(found_.size() + 1);
   for (Found& found : found_) {
     out.push_back({sources_[found.at.source], found.at.line, found.at.column, found.severity,
                    std::move(found.message), std::move(found.suggestion)});

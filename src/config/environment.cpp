@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/environment.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
@@ -59,7 +60,7 @@ Result<std::string> read_whole_file(const std::string& path,
   if (S_ISDIR(before.st_mode)) return refuse(ErrorKind::kIo, "is a directory");
   if (!S_ISREG(before.st_mode)) return refuse(ErrorKind::kIo, "not a regular file");
   if (before.st_size > static_cast<off_t>(kFileBytesMax)) return too_large();
-  std::string text(static_cast<std::size_t>(before.st_size) + 1, '\0');
+  std::string text(std::max<std::size_t>(static_cast<std::size_t>(before.st_size) + 1, 4096), '\0');
   std::size_t size = 0;
   while (true) {
     if (size == text.size()) text.resize(text.size() + 4096);

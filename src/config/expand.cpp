@@ -11,8 +11,8 @@
 namespace sluice::config {
 namespace {
 
-constexpr std::size_t kSecretFileBytesMax = 64 * 1024;
-constexpr std::size_t kScalarBytesMax = 256 * 1024;
+constexpr std::size_t kSecretFileBytesMax = std::size_t{64} * 1024;
+constexpr std::size_t kScalarBytesMax = std::size_t{256} * 1024;
 constexpr std::string_view kFilePrefix = "file:";
 
 bool is_variable_name(std::string_view name) {

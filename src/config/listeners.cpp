@@ -16,6 +16,7 @@ struct Listening {
 
 std::vector<Listening> all_listening(const Config& config) {
   std::vector<Listening> out;
+  out.reserve(config.listen.size() + 1);
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
     out.push_back({fmt::format("listen[{}].address", i), config.listen[i].address});
   }

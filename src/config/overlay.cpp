@@ -22,7 +22,7 @@ Node option(std::string name, const std::string& text, Report& report) {
 }
 
 /// The address changes; TLS does not silently go away with it.
-void override_listener(Node& root, Node address) {
+void override_listener(Node& root, const Node& address) {
   Node listener = map_of("address", address);
   if (const Entry* entry = root.find("listen"); entry != nullptr && entry->value.is_list()) {
     const auto& items = entry->value.items;

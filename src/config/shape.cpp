@@ -69,6 +69,7 @@ const Shape* Shape::find(std::string_view wanted) const {
 const Shape& shape_of(Place place) {
   static const std::vector<Shape> kShapes = [] {
     std::vector<Shape> shapes;
+    shapes.reserve(kPlaces.size());
     for (const Place each_place : kPlaces) shapes.push_back(build(each_place));
     return shapes;
   }();

@@ -77,8 +77,8 @@ bool append(Type type, const std::string& text, void* member) {
   }
   auto& list = *static_cast<std::vector<std::string>*>(member);
   if (type == Type::kOrigins) {
-    auto origin = as_origin(text);
-    if (origin) list.push_back(*std::move(origin));
+    const auto origin = as_origin(text);
+    if (origin) list.push_back(*origin);
     return origin.has_value();
   }
   const bool hosts = type == Type::kHosts;
