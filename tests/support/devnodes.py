@@ -2,6 +2,7 @@
 """Simulated nodes as processes."""
 
 import shutil
+import signal
 import tempfile
 import time
 

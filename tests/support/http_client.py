@@ -70,9 +70,8 @@ class Reader:
         self.taken = bytearray()
 
     def more(self, end):
-        left = end - time.monotonic()
-        check(left > 0, "no further bytes in time", f"so far: {shown(bytes(self.data))}")
-        self.sock.settimeout(left)
+        # A timeout of zero would make the socket one that does not wait.
+        self.sock.settimeout(max(end - time.monotonic(), 0.001))
         try:
             got = self.sock.recv(262144)
         except (socket.timeout, TimeoutError):
@@ -82,8 +81,9 @@ class Reader:
 
     def take(self, size, end):
         while len(self.data) < size:
-            check(self.more(end), f"the connection ended {size - len(self.data)} bytes early",
-                  f"so far: {shown(bytes(self.data))}")
+            if not self.more(end):
+                raise Failure(f"the connection ended {size - len(self.data)} bytes early, "
+                              f"so far: {shown(bytes(self.data))}")
         out = bytes(self.data[:size])
         del self.data[:size]
         self.taken += out

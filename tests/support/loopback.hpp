@@ -88,7 +88,7 @@ class Peer {
     fetch();
     return in_;
   }
-  [[nodiscard]] std::string take() {
+  std::string take() {
     fetch();
     return std::exchange(in_, {});
   }

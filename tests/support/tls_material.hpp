@@ -128,7 +128,7 @@ class TlsPeer {
     fetch();
     return in_;
   }
-  [[nodiscard]] std::string take() {
+  std::string take() {
     fetch();
     return std::exchange(in_, {});
   }
