@@ -132,6 +132,15 @@ void Engine::execute(Context& context, const Envelope& envelope) {
   method->handler(context);
 }
 
+bool Engine::inject_error(Context& context, const Verdict& verdict) const {
+  if (verdict.rate_limited) {
+    context.fail(-32005, "rate limit exceeded");
+  } else if (verdict.error) {
+    context.fail(faults_->error_code, faults_->error_message, faults_->error_data);
+  }
+  return context.error.set;
+}
+
 void Engine::answer(const Envelope& envelope, Subscriber* subscriber, bool batch,
                     const Verdict& verdict, Reply& reply) {
   std::string& out = reply.body;
@@ -155,16 +164,7 @@ void Engine::answer(const Envelope& envelope, Subscriber* subscriber, bool batch
                   .reply = reply,
                   .out = out};
   const bool covered = faults_->covers(envelope.method);
-  if (covered && verdict.rate_limited) {
-    context.fail(-32005, "rate limit exceeded");
-  } else if (covered && verdict.error) {
-    context.error = {.set = true,
-                     .code = faults_->error_code,
-                     .message = faults_->error_message,
-                     .data = faults_->error_data};
-  } else {
-    execute(context, envelope);
-  }
+  if (!covered || !inject_error(context, verdict)) execute(context, envelope);
   if (envelope.id.empty()) {  // a notification is executed and never answered
     out.resize(start);
     reply.fill = 0;

@@ -29,6 +29,8 @@ class Engine {
                   const Verdict& verdict, Reply& reply);
   void answer(const Envelope& envelope, Subscriber* subscriber, bool batch, const Verdict& verdict,
               Reply& reply);
+  /// True when the call fails in place of being executed.
+  bool inject_error(Context& context, const Verdict& verdict) const;
   void execute(Context& context, const Envelope& envelope);
   void count(const Envelope& envelope);
 

@@ -99,7 +99,8 @@ void WsSession::deliver(const Verdict& verdict, Reply reply) {
     push({.body = broken_frame(reply.body), .tail = {}, .broken = true});
     return;
   }
-  // Before the push: it may write at once, and a peer that has read the reply counts on every later block.
+  // Before the push: it may write at once, and a peer that has read the reply counts on every later
+  // block.
   for (const std::uint64_t id : reply.opened) activate(id);
   push({.body = std::move(reply.body), .fill = reply.fill, .tail = std::move(reply.tail)});
 }

@@ -26,7 +26,8 @@ bool WsSession::unsubscribe(std::uint64_t id) {
   return subscriptions_.erase(id) > 0;
 }
 
-/// Called just before the reply that names the subscription is queued: events come after it, and miss no block.
+/// Called just before the reply that names the subscription is queued: events come after it, and
+/// miss no block.
 void WsSession::activate(std::uint64_t id) {
   const auto at = subscriptions_.find(id);
   if (at == subscriptions_.end()) return;

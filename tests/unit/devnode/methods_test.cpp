@@ -274,6 +274,7 @@ TEST_CASE("fee history has one more base fee than blocks") {
     CHECK(fees.size("reward") == 4);
     CHECK(fees.text("oldestBlock") == "0x3fd");
   }
+  CHECK_FALSE(Json(n.result("eth_feeHistory", R"(["0x1","latest",null])")).has("reward"));
   CHECK(Json(n.result("eth_feeHistory", R"([9999,"latest",[]])")).size("gasUsedRatio") == 1024);
 }
 
