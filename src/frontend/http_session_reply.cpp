@@ -112,9 +112,11 @@ void HttpSession::reject(const http::Reject& reject) {
   state_ = State::kHandling;
   const int code = reject.status == 403 ? -32000 : -32600;
   const std::string body = refusal_body({reject.status, code, reject.text, reject.reason, {}});
-  // The head may be the very thing that is broken: nothing of it is used for the reply.
+  // The head may be the very thing that is broken: nothing of it is used for the reply but that
+  // HEAD gets no body.
+  const bool wants_body = work_->parser.head().method != http::Method::kHead;
   work_->parser.reset();
-  const std::string_view piece = body;
+  const std::string_view piece = wants_body ? std::string_view(body) : std::string_view();
   std::string headers;
   if (reject.status == 405) headers = "Allow: " + std::string(http::kAllowedMethods) + "\r\n";
   reply({.status = reject.status, .headers = headers, .body = {&piece, 1}, .close = true});
