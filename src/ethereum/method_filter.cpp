@@ -9,7 +9,7 @@ namespace sluice::ethereum {
 namespace {
 
 /// Longer prefixes stand beside their namespace where allowing the namespace must not lift them.
-constexpr std::array<std::string_view, 27> kBuiltIn = {
+constexpr std::array<std::string_view, 28> kBuiltIn = {
     "admin_*",
     "personal_*",
     "debug_*",
@@ -28,6 +28,7 @@ constexpr std::array<std::string_view, 27> kBuiltIn = {
     "ganache_*",
     "wallet_*",
     "subscribe_*",
+    "rpc.*",  // JSON-RPC 2.0, section 8: reserved for extensions of the protocol itself
     "debug_set*",
     "debug_write*",
     "debug_start*",
