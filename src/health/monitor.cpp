@@ -168,6 +168,8 @@ class Monitor::Chain {
     const ProbeOutcome outcome = wrong ? ProbeOutcome::kWrongChain : result.outcome;
     monitor_.observer_.probed(target_.name, target_.upstreams[i].name, outcome, time - started);
     watched_[i].failing = outcome != ProbeOutcome::kOk && outcome != ProbeOutcome::kThrottled;
+    if (watched_[i].failing)
+      watched_[i].probe_at = std::min(watched_[i].probe_at, started + kProbeAgain);
     if (wrong) {
       take_wrong_chain(i, *result.chain_id, time);
     } else if (outcome == ProbeOutcome::kOk) {
