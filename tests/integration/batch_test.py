@@ -211,9 +211,9 @@ def client_leaves(stage):
             connection.send(request.reply())
     with ScriptedUpstream(script) as upstream, Sluice({"upstreams": [upstream.url], "chain_id": 1337}) as sluice:
         for _ in range(5):
-            client = sluice.client()
+            seen, client = upstream.count, sluice.client()
             client.send(post([item(i) for i in range(100)]))
-            upstream.wait_count(upstream.count + 1)
+            upstream.wait_count(seen + 1)
             client.reset()
         end = time.monotonic() + 15
         while sluice.metric("sluice_calls_in_flight") != 0:

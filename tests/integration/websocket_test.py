@@ -403,9 +403,9 @@ def leaves(stage):
             connection.send(request.reply())
     with stage.playing(script):
         for cut in ("reset", "close"):
-            ws = WebSocket(stage.sluice.http)
+            seen, ws = stage.upstream.count, WebSocket(stage.sluice.http)
             ws.send(b"".join(text(json.dumps(call("eth_getBalance", [i], i)).encode()) for i in range(50)))
-            stage.upstream.wait_count(stage.upstream.count + 1)
+            stage.upstream.wait_count(seen + 1)
             getattr(ws, cut)()
         poll(lambda: stage.sluice.metric("sluice_calls_in_flight") == 0, "no call of a client that is gone is in flight")
     stage.good()
