@@ -29,6 +29,8 @@ config::Loaded load_and_print(const RunOptions& options) {
 class Nodes {
  public:
   Nodes(devnode::Options options, unsigned count) {
+    // A transaction sent to one node is known to all, as on a network.
+    options.mempool = std::make_shared<devnode::Mempool>();
     for (unsigned i = 0; i < count; ++i) {
       options.name = "node-" + std::to_string(i + 1);
       servers_.push_back(std::make_unique<devnode::Server>(options));

@@ -30,7 +30,8 @@ void Frontend::reconfigure(std::shared_ptr<const Options> options,
                            std::shared_ptr<const TrustedNetworks> trusted) {
   options_ = std::move(options);
   trusted_ = std::move(trusted);
-  // Parsers hold the old limits.
+  // Parsers hold the old limits: those kept here, and those that sessions will give back.
+  ++generation_;
   workspaces_.clear();
 }
 
@@ -55,7 +56,7 @@ std::vector<std::pair<Session*, net::Ref<net::RefCounted>>> Frontend::held_sessi
 std::unique_ptr<Workspace> Frontend::take_workspace() {
   std::unique_ptr<Workspace> workspace;
   if (workspaces_.empty()) {
-    workspace = std::make_unique<Workspace>(options_->http);
+    workspace = std::make_unique<Workspace>(options_->http, generation_);
   } else {
     workspace = std::move(workspaces_.back());
     workspaces_.pop_back();
@@ -64,12 +65,19 @@ std::unique_ptr<Workspace> Frontend::take_workspace() {
   return workspace;
 }
 
+void Frontend::renew(Workspace& workspace) const {
+  if (workspace.generation == generation_) return;
+  workspace.parser = http::RequestParser(options_->http);
+  workspace.generation = generation_;
+}
+
 void Frontend::give_workspace(std::unique_ptr<Workspace> workspace) noexcept {
   loop_.buffers.give(std::move(workspace->in));
   workspace->in = net::Buffer();
   workspace->parser.reset();
   if (workspace->out.capacity() > net::BufferPool::kBufferBytes) workspace->out = std::string();
-  if (workspaces_.size() < kWorkspacesKept) workspaces_.push_back(std::move(workspace));
+  if (workspace->generation == generation_ && workspaces_.size() < kWorkspacesKept)
+    workspaces_.push_back(std::move(workspace));
 }
 
 std::string_view Frontend::date_line(TimePoint now) {

@@ -19,9 +19,12 @@ class Session;
 
 /// What a session needs only while a request is under way; an idle one gives it back.
 struct Workspace {
-  explicit Workspace(const http::RequestLimits& limits) : parser(limits) {}
+  Workspace(const http::RequestLimits& limits, std::uint32_t made_for)
+      : parser(limits), generation(made_for) {}
   net::Buffer in;
   http::RequestParser parser;
+  /// Of the options whose limits the parser holds.
+  std::uint32_t generation;
   http::ChunkDecoder chunks;
   std::string out;
 };
@@ -54,6 +57,8 @@ class Frontend {
   [[nodiscard]] const TrustedNetworks& trusted() const noexcept { return *trusted_; }
   [[nodiscard]] bool draining() const noexcept { return draining_; }
   [[nodiscard]] std::unique_ptr<Workspace> take_workspace();
+  /// Between two requests: gives the parser the limits of the options in force.
+  void renew(Workspace& workspace) const;
   void give_workspace(std::unique_ptr<Workspace> workspace) noexcept;
   /// "Date: …\r\n" of the current second.
   [[nodiscard]] std::string_view date_line(TimePoint now);
@@ -75,6 +80,7 @@ class Frontend {
   std::vector<std::unique_ptr<Workspace>> workspaces_;
   std::string date_line_;
   TimePoint date_until_{};
+  std::uint32_t generation_ = 0;
   bool draining_ = false;
 };
 

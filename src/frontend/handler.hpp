@@ -48,8 +48,6 @@ class Responder : public net::RefCounted {
   virtual void stream_end(std::string_view last) = 0;
   /// Cuts the connection, so that the client sees that the reply is not whole.
   virtual void stream_abort() = 0;
-  /// The source goes away.
-  virtual void stream_forget() noexcept = 0;
 };
 
 /// Who and what is asking. Views are valid until the reply has been given.
@@ -58,8 +56,6 @@ struct Request {
   std::string_view body;
   /// The client's address, seen through trusted proxies; text.
   std::string_view peer;
-  /// Per session: lets a handler find again what it worked out for an earlier request's key.
-  std::uint32_t* memo = nullptr;
 };
 
 /// One WebSocket after its upgrade, as the layer above sees it.

@@ -17,6 +17,10 @@ constexpr Duration kParkAfter = std::chrono::seconds(1);
 constexpr Duration kHandshakeTimeout = std::chrono::seconds(5);
 constexpr Duration kLinger = std::chrono::seconds(1);
 constexpr std::size_t kLingerBytes = 1048576;
+constexpr std::size_t kReadRoom = 1024;
+/// A session that goes on keeps buffers up to this size; a large request must not cost memory for
+/// as long as its connection lives.
+constexpr std::size_t kKeptBytes = 65536;
 
 }  // namespace
 
@@ -75,12 +79,23 @@ void HttpSession::on_handshake(net::ErrorCode error, std::size_t /*bytes*/) {
   arm_read();
 }
 
+bool HttpSession::working() const noexcept {
+  return state_ == State::kHandling || state_ == State::kStreaming || state_ == State::kWriting;
+}
+
 void HttpSession::arm_read() {
-  if (reading_ || state_ == State::kClosed) return;
+  if (reading_ || state_ == State::kClosed || peer_closed_) return;
   if (work_ == nullptr) work_ = frontend_.take_workspace();
-  work_->in.reserve(1024);
+  if (!working()) {
+    work_->in.reserve(kReadRoom);
+  } else if (tls_ || work_->in.space().size() < kReadRoom) {
+    // The request lies in the buffer and must not move; reading goes on after its reply.
+    return;
+  }
   reading_ = true;
-  stream_->read(work_->in.space(), net::handler<&HttpSession::on_read>(*this));
+  // Between requests the next bytes raise their own event; within one an end of stream must be seen at once.
+  const auto look = state_ == State::kIdle || working() ? net::Stream::Look::kWait : net::Stream::Look::kFirst;
+  stream_->read(work_->in.space(), net::handler<&HttpSession::on_read>(*this), look);
 }
 
 void HttpSession::on_read(net::ErrorCode error, std::size_t bytes) {
@@ -90,6 +105,15 @@ void HttpSession::on_read(net::ErrorCode error, std::size_t bytes) {
   if (state_ == State::kParked) {
     release_workspace();
     stream_->wait_readable(net::handler<&HttpSession::on_readable>(*this));
+    return;
+  }
+  if (error == net::asio::error::eof && working()) {
+    // A client that has nothing more to ask may still want the answer.
+    peer_closed_ = close_after_ = true;
+    return;
+  }
+  if (error == net::asio::error::operation_aborted && state_ == State::kHead) {
+    process();
     return;
   }
   if (error) {
@@ -107,6 +131,7 @@ void HttpSession::on_read(net::ErrorCode error, std::size_t bytes) {
   }
   work_->in.commit(bytes);
   process();
+  if (working()) arm_read();
 }
 
 void HttpSession::on_readable(net::ErrorCode error, std::size_t /*bytes*/) {
@@ -138,10 +163,8 @@ void HttpSession::on_deadline() {
   const net::Ref<HttpSession> self(this);
   switch (state_) {
     case State::kIdle:
-      if (now() < idle_until_ && !tls_) {
+      if (now() < idle_until_) {
         park();
-      } else if (now() < idle_until_) {
-        deadline_.set(idle_until_);
       } else {
         close();
       }
@@ -159,6 +182,7 @@ void HttpSession::on_deadline() {
       break;
     case State::kHandling:
       break;
+    case State::kContinuing:
     case State::kStreaming:
     case State::kWriting:
       frontend_.observer().rejected("slow_reader");
@@ -188,8 +212,11 @@ void HttpSession::on_written(net::ErrorCode error, std::size_t /*bytes*/) {
     flush_stream();
     return;
   }
-  if (state_ != State::kWriting) return;
-  sent();
+  if (state_ == State::kContinuing) {
+    state_ = State::kBody;
+  } else if (state_ == State::kWriting) {
+    sent();
+  }
   if (!processing_) process();
 }
 
@@ -200,7 +227,11 @@ void HttpSession::linger() {
   discarded_ = 0;
   deadline_.set(now() + kLinger);
   stream_->shutdown_write();
-  work_->in.consume(work_->in.size());
+  if (peer_closed_) {
+    close();
+    return;
+  }
+  if (!reading_) work_->in.consume(work_->in.size());
   arm_read();
 }
 
@@ -230,6 +261,12 @@ void HttpSession::close() {
   slot_.reset();
   if (StreamSource* source = std::exchange(source_, nullptr); source != nullptr)
     source->client_gone();
+}
+
+void HttpSession::shrink_workspace() {
+  if (work_->out.capacity() > kKeptBytes) work_->out = std::string();
+  if (work_->in.empty() && work_->in.capacity() > kKeptBytes && !reading_)
+    work_->in = frontend_.loop().buffers.take();
 }
 
 void HttpSession::release_workspace() noexcept {

@@ -26,7 +26,6 @@ class HttpSession final : public Responder, public Session {
   [[nodiscard]] bool stream(std::string_view bytes) override;
   void stream_end(std::string_view last) override;
   void stream_abort() override;
-  void stream_forget() noexcept override { source_ = nullptr; }
   [[nodiscard]] net::Ref<net::RefCounted> hold() override {
     return net::Ref<net::RefCounted>(this);
   }
@@ -41,6 +40,8 @@ class HttpSession final : public Responder, public Session {
     kParked,
     kHead,
     kBody,
+    /// 100 Continue is on its way; the body is read once it has left.
+    kContinuing,
     kHandling,
     kStreaming,
     kWriting,
@@ -49,6 +50,8 @@ class HttpSession final : public Responder, public Session {
   };
 
   void on_handshake(net::ErrorCode error, std::size_t);
+  /// A request is being worked on, or its reply is on the way out.
+  [[nodiscard]] bool working() const noexcept;
   void arm_read();
   void on_read(net::ErrorCode error, std::size_t bytes);
   void on_readable(net::ErrorCode error, std::size_t);
@@ -81,6 +84,7 @@ class HttpSession final : public Responder, public Session {
   void linger();
   void close();
   void release_workspace() noexcept;
+  void shrink_workspace();
 
   Frontend& frontend_;
   std::unique_ptr<net::Stream> stream_;
@@ -92,6 +96,8 @@ class HttpSession final : public Responder, public Session {
   StreamSource* source_ = nullptr;
   /// The peer, or the client that a balancer named.
   net::asio::ip::address address_;
+  /// Who sent the latest request, seen through trusted proxies; and as text.
+  net::asio::ip::address client_address_;
   std::string client_;
   /// The Host field that was found in order last: a client sends the same one all its life.
   std::string host_;
@@ -100,12 +106,12 @@ class HttpSession final : public Responder, public Session {
   bool reading_ = false;
   bool processing_ = false;
   bool close_after_ = false;
+  bool peer_closed_ = false;
   bool tls_ = false;
   bool chunked_reply_ = false;
   /// Streaming: a write is under way, so what follows waits in the workspace.
   bool writing_ = false;
   bool ending_ = false;
-  std::uint32_t memo_ = UINT32_MAX;
   std::size_t head_bytes_ = 0;
   std::size_t body_bytes_ = 0;
   /// While a chunked body is read: where undecoded bytes begin.

@@ -96,14 +96,23 @@ void HttpSession::sent() {
 }
 
 void HttpSession::finish_request() {
-  work_->in.consume(raw_begin_);
+  if (reading_) {
+    work_->in.consume_pinned(raw_begin_);
+  } else {
+    work_->in.consume(raw_begin_);
+  }
   work_->parser.reset();
+  frontend_.renew(*work_);
+  shrink_workspace();
   if (work_->in.empty()) {
     become_idle();
     return;
   }
   state_ = State::kHead;
   deadline_.set(now() + frontend_.options().header_timeout);
+  // A pipelined request is here already. The read that was armed behind it would be in the way of a
+  // buffer that has to grow: on_read() goes on when it has been called off.
+  if (reading_) stream_->cancel_read();
 }
 
 void HttpSession::reject(const http::Reject& reject) {
@@ -171,6 +180,9 @@ void HttpSession::append_chunk(std::string_view bytes) {
 
 bool HttpSession::stream(std::string_view bytes) {
   if (state_ != State::kStreaming) return true;
+  // A client that turns out to be gone takes the source along, and with it maybe the last reference
+  // to this session.
+  const net::Ref<HttpSession> self(this);
   append_chunk(bytes);
   if (writing_) return false;
   flush_stream();
@@ -208,6 +220,7 @@ void HttpSession::flush_stream() {
 
 void HttpSession::stream_end(std::string_view last) {
   if (state_ != State::kStreaming) return;
+  const net::Ref<HttpSession> self(this);
   source_ = nullptr;
   append_chunk(last);
   if (chunked_reply_) work_->out.append(http::kLastChunk);
@@ -218,6 +231,9 @@ void HttpSession::stream_end(std::string_view last) {
 void HttpSession::stream_abort() {
   if (state_ != State::kStreaming) return;
   source_ = nullptr;
+  // A reset, not an end: a body without a length would pass for whole otherwise.
+  net::ErrorCode ignored;
+  stream_->socket().set_option(net::asio::socket_base::linger(true, 0), ignored);
   close();
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // From bytes to a request that is handed up, or an answer of our own.
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "frontend/http_session.hpp"
@@ -35,7 +36,7 @@ bool HttpSession::step() {
       deadline_.set(now() + frontend_.options().header_timeout);
       return true;
     case State::kHead:
-      return step_head();
+      return !reading_ && step_head();
     case State::kBody:
       return step_body();
     default:
@@ -66,6 +67,8 @@ bool HttpSession::step_proxy_header() {
     }
     auto tls = net::make_tls_stream(std::move(stream_->socket()), listener_->tls);
     auto& handshaking = *tls;
+    // The plain stream may be in the middle of telling us of these bytes.
+    net::asio::post(frontend_.loop().io, [plain = std::move(stream_)] {});
     stream_ = std::move(tls);
     state_ = State::kHandshake;
     handshaking.handshake(net::handler<&HttpSession::on_handshake>(*this));
@@ -119,7 +122,11 @@ void HttpSession::find_client_address() {
   const http::RequestHead& head = work_->parser.head();
   const auto address =
       head.forwarded_for.empty() ? address_ : client_address(address_, head, frontend_.trusted());
-  if (client_.empty() || !head.forwarded_for.empty()) client_ = address.to_string();
+  // A balancer sends the requests of several clients over one connection.
+  if (client_.empty() || address != client_address_) {
+    client_address_ = address;
+    client_ = address.to_string();
+  }
 }
 
 bool HttpSession::begin_body() {
@@ -146,14 +153,19 @@ bool HttpSession::ask_for_body() {
     return false;
   }
   const net::asio::const_buffer line(http::kContinue.data(), http::kContinue.size());
-  // The stream keeps what does not fit the socket at once; 25 bytes at the start of a connection
-  // always do.
-  if (stream_->write({&line, 1}, net::handler<&HttpSession::on_written>(*this)) ==
-      net::Stream::Written::kFailed) {
-    close();
-    return false;
+  switch (stream_->write({&line, 1}, net::handler<&HttpSession::on_written>(*this))) {
+    case net::Stream::Written::kAll:
+      return true;
+    case net::Stream::Written::kPending:
+      // Over TLS, or behind replies that the client has not read. The reply to this request must
+      // not be written beside it.
+      state_ = State::kContinuing;
+      return false;
+    case net::Stream::Written::kFailed:
+      close();
+      break;
   }
-  return true;
+  return false;
 }
 
 bool HttpSession::step_body() {
@@ -192,7 +204,7 @@ bool HttpSession::step_body() {
 }
 
 frontend::Request HttpSession::request() {
-  return {work_->parser.head(), {work_->in.data() + head_bytes_, body_bytes_}, client_, &memo_};
+  return {work_->parser.head(), {work_->in.data() + head_bytes_, body_bytes_}, client_};
 }
 
 void HttpSession::dispatch() {
@@ -238,6 +250,15 @@ void HttpSession::upgrade() {
   if (const auto bad = ws::check_upgrade({"GET", head.minor, head.ws_key, head.ws_version})) {
     close_after_ = true;
     refuse({bad->status, -32600, bad->text, bad->reason, bad->fields});
+    return;
+  }
+  if (frontend_.draining()) {
+    refuse({503, -32603, "shutting down", "draining", {}});
+    return;
+  }
+  if (reading_) {
+    // Sent ahead of an earlier request's reply: the stream cannot be handed over with a read pending.
+    reject(http::reject_of(http::Reason::kBadUpgrade));
     return;
   }
   Opened opened = frontend_.handler().open_websocket(request());

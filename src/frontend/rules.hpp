@@ -24,7 +24,8 @@ namespace sluice::frontend {
 /// Whether replies to this request carry Access-Control-Allow-Origin.
 [[nodiscard]] bool origin_allowed(std::string_view origin, const Options& options);
 
-/// The header lines of a reply to a CORS preflight; empty when the origin is not allowed.
+/// The header lines of a reply to OPTIONS: what is allowed, and to an allowed origin the answer to
+/// its CORS preflight.
 [[nodiscard]] std::string preflight_headers(const http::RequestHead& head, const Options& options);
 
 /// The client's address: the peer's own, or, from a trusted peer, the last hop in X-Forwarded-For

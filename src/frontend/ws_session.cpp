@@ -15,6 +15,8 @@ constexpr Duration kParkAfter = std::chrono::seconds(1);
 constexpr Duration kPingAfter = std::chrono::seconds(30);
 constexpr Duration kPongWait = std::chrono::seconds(30);
 constexpr Duration kCloseWait = std::chrono::seconds(5);
+/// A buffer up to this size stays with a session that goes on.
+constexpr std::size_t kKeptBytes = 65536;
 
 }  // namespace
 
@@ -24,7 +26,7 @@ class WsSession::MessageReply final : public Responder {
  public:
   MessageReply(WsSession& session, std::string_view message)
       : session_(&session), message_(message) {}
-  ~MessageReply() override { session_->end_message(); }
+  ~MessageReply() override { session_->end_message(message_.size()); }
 
   [[nodiscard]] std::string_view message() const noexcept { return message_; }
 
@@ -34,7 +36,6 @@ class WsSession::MessageReply final : public Responder {
   [[nodiscard]] bool stream(std::string_view /*bytes*/) override { return true; }
   void stream_end(std::string_view /*last*/) override {}
   void stream_abort() override {}
-  void stream_forget() noexcept override {}
 
  private:
   net::Ref<WsSession> session_;
@@ -67,13 +68,14 @@ void WsSession::start(std::string first) {
   out_ = std::move(first);
   flush();
   if (closed_) return;
-  deadline_.set(heard_at_ + kParkAfter);
   process();
   arm_read();
 }
 
 bool WsSession::full() const noexcept {
-  return in_flight_ >= frontend_.options().websocket_in_flight_max;
+  const Options& options = frontend_.options();
+  return in_flight_ >= options.websocket_in_flight_max ||
+         held_bytes_ >= options.websocket_message_max;
 }
 
 void WsSession::arm_read() {
@@ -122,7 +124,9 @@ void WsSession::on_readable(net::ErrorCode error, std::size_t /*bytes*/) {
 void WsSession::process() {
   const net::Ref<WsSession> self(this);
   processing_ = true;
-  while (!closed_ && !full() && !in_.empty()) {
+  // Until the decoder wants more, also when no bytes are left: it then lets go of a gathered
+  // message.
+  while (!closed_ && !full()) {
     std::size_t consumed = 0;
     const ws::Event event = decoder_.next(in_.data(), in_.size(), consumed, heard_at_);
     take(event);
@@ -130,7 +134,11 @@ void WsSession::process() {
     if (event.kind == ws::Event::Kind::kNeedMore) break;
   }
   processing_ = false;
-  if (!closed_ && !closing_) deadline_.set(heard_at_ + kParkAfter);
+  if (closed_) return;
+  if (!reading_ && in_.empty() && in_.capacity() > kKeptBytes)
+    in_ = frontend_.loop().buffers.take();
+  park_at_ = heard_at_ + kParkAfter;
+  arm_deadline();
 }
 
 void WsSession::take(const ws::Event& event) {
@@ -143,23 +151,26 @@ void WsSession::take(const ws::Event& event) {
       flush_soon();
       break;
     case ws::Event::Kind::kMessage: {
-      if (closing_ || draining_) break;
+      if (closing_) break;
       ++in_flight_;
+      held_bytes_ += event.payload.size();
       const net::Ref<MessageReply> reply(new MessageReply(*this, event.payload));
-      channel_->message(reply->message(), reply);
+      // Answering may close this session, which lets go of its channel.
+      const net::Ref<Channel> channel = channel_;
+      channel->message(reply->message(), reply);
       break;
     }
     case ws::Event::Kind::kClose:
     case ws::Event::Kind::kError:
       if (event.kind == ws::Event::Kind::kError)
         frontend_.observer().rejected("websocket_protocol");
-      if (!closing_) ws::append_close_reply(out_, ws::Role::kServer, event);
-      if (closing_ && event.kind == ws::Event::Kind::kClose) {
+      if (closing_) {
+        // The answer to our close frame, or what stands in its place.
         close();
         break;
       }
-      closing_ = true;
-      deadline_.set(now() + kCloseWait);
+      begin_closing();
+      ws::append_close_reply(out_, ws::Role::kServer, event);
       flush();
       if (!closed_ && !writing_) stream_->shutdown_write();
       break;
@@ -172,7 +183,8 @@ void WsSession::finish_message(std::span<const std::string_view> pieces) {
   for (const auto piece : pieces) bytes += piece.size();
   // Only notifications were in it.
   if (bytes == 0) return;
-  if (out_.size() + bytes > frontend_.options().websocket_message_max * 2) {
+  // What has gathered behind a write that does not end; one reply of any size may wait alone.
+  if (!out_.empty() && out_.size() + bytes > frontend_.options().websocket_message_max * 2) {
     frontend_.observer().rejected("slow_reader");
     close();
     return;
@@ -185,14 +197,20 @@ void WsSession::finish_message(std::span<const std::string_view> pieces) {
   flush_soon();
 }
 
-void WsSession::end_message() {
+void WsSession::end_message(std::size_t bytes) {
   const bool was_full = full();
   --in_flight_;
+  held_bytes_ -= bytes;
   if (closed_) return;
   if (draining_ && in_flight_ == 0) send_close(ws::close_code::kGoingAway, "shutting down");
   if (was_full && !processing_) {
     process();
     arm_read();
+  }
+  if (in_flight_ == 0 && !closed_ && park_at_ == TimePoint::max()) {
+    // It was not idle when its time came.
+    park_at_ = now() + kParkAfter;
+    arm_deadline();
   }
 }
 
@@ -212,7 +230,7 @@ void WsSession::on_flush(net::ErrorCode /*error*/, std::size_t /*bytes*/) {
 
 void WsSession::flush() {
   if (closed_ || writing_) return;
-  pong_.append_to(out_, ws::Role::kServer);
+  if (!closing_) pong_.append_to(out_, ws::Role::kServer);
   if (out_.empty()) return;
   const net::asio::const_buffer buffer(out_.data(), out_.size());
   const auto written = stream_->write({&buffer, 1}, net::handler<&WsSession::on_written>(*this));
@@ -222,12 +240,18 @@ void WsSession::flush() {
     out_.clear();
   }
   writing_ = written == net::Stream::Written::kPending;
-  if (written == net::Stream::Written::kFailed) close();
-  if (writing_) deadline_.set(now() + frontend_.options().idle_timeout);
+  if (written == net::Stream::Written::kFailed) {
+    close();
+    return;
+  }
+  if (!writing_) return;
+  write_until_ = now() + frontend_.options().idle_timeout;
+  arm_deadline();
 }
 
 void WsSession::on_written(net::ErrorCode error, std::size_t /*bytes*/) {
   writing_ = false;
+  write_until_ = TimePoint::max();
   if (closed_) return;
   if (error) {
     close();
@@ -235,21 +259,35 @@ void WsSession::on_written(net::ErrorCode error, std::size_t /*bytes*/) {
   }
   flush();
   if (closed_ || writing_) return;
-  if (closing_) {
-    stream_->shutdown_write();
-  } else {
-    deadline_.set(now() + kParkAfter);
-  }
+  if (closing_ && decoder_.finished()) stream_->shutdown_write();
+  park_at_ = now() + kParkAfter;
+  arm_deadline();
+}
+
+void WsSession::arm_deadline() {
+  TimePoint next = std::min(write_until_, close_until_);
+  if (!closing_)
+    next = std::min({next, park_at_, heard_at_ + kPingAfter + (pinged_ ? kPongWait : Duration())});
+  deadline_.set(next);
 }
 
 void WsSession::on_deadline() {
   const net::Ref<WsSession> self(this);
   const TimePoint time = now();
-  if (closing_ || writing_) {
-    if (writing_) frontend_.observer().rejected("slow_reader");
+  if (time >= write_until_) {
+    frontend_.observer().rejected("slow_reader");
     close();
-    return;
+  } else if (time >= close_until_) {
+    close();
+  } else if (!closing_) {
+    watch_silence(time);
   }
+  if (!closed_) arm_deadline();
+}
+
+void WsSession::watch_silence(TimePoint time) {
+  // We have not listened, so nothing can be held against the peer.
+  if (full()) heard_at_ = time;
   if (pinged_ && time >= heard_at_ + kPingAfter + kPongWait) {
     frontend_.observer().rejected("websocket_silent");
     close();
@@ -259,21 +297,30 @@ void WsSession::on_deadline() {
     pinged_ = true;
     ws::append_frame(out_, ws::Role::kServer, ws::Opcode::kPing, {});
     flush();
-    if (closed_ || writing_) return;
-  } else if (reading_ && !parked_ && in_.empty() && in_flight_ == 0) {
+    return;
+  }
+  if (time < park_at_) return;
+  park_at_ = TimePoint::max();
+  if (reading_ && !parked_ && !writing_ && in_.empty() && in_flight_ == 0) {
     parked_ = true;
     stream_->cancel_read();
   }
-  deadline_.set(heard_at_ + (pinged_ ? kPingAfter + kPongWait : kPingAfter));
 }
 
 void WsSession::send_close(std::uint16_t code, std::string_view reason) {
   if (closing_ || closed_) return;
-  closing_ = true;
+  begin_closing();
   ws::append_close(out_, ws::Role::kServer, code, reason);
-  deadline_.set(now() + kCloseWait);
   flush();
   arm_read();
+}
+
+void WsSession::begin_closing() {
+  // Nothing may follow a close frame.
+  pong_.append_to(out_, ws::Role::kServer);
+  closing_ = true;
+  close_until_ = now() + kCloseWait;
+  arm_deadline();
 }
 
 void WsSession::drain() {

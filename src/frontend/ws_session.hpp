@@ -10,10 +10,10 @@
 
 namespace sluice::frontend {
 
-/// One client's WebSocket, from the upgrade on. Takes calls as they come, any number in flight up
-/// to a bound (then it stops reading), and sends replies as they finish, several to one write.
-/// Pings a silent peer; cuts one that does not read. Lives on its worker's thread, kept by its
-/// operations and by the replies that are still to come.
+/// One client's WebSocket, from the upgrade on. Takes calls as they come, in flight up to a number
+/// and a size together (then it stops reading), and sends replies as they finish, several to one
+/// write. Pings a silent peer; cuts one that does not read. Lives on its worker's thread, kept by
+/// its operations and by the replies that are still to come.
 class WsSession final : public net::RefCounted, public Session {
  public:
   WsSession(Frontend& frontend, std::unique_ptr<net::Stream> stream, net::Buffer in,
@@ -41,11 +41,14 @@ class WsSession final : public net::RefCounted, public Session {
   void process();
   void take(const ws::Event& event);
   void finish_message(std::span<const std::string_view> pieces);
-  void end_message();
+  void end_message(std::size_t bytes);
   void send_close(std::uint16_t code, std::string_view reason);
+  void begin_closing();
   void flush_soon();
   void flush();
   void close();
+  void watch_silence(TimePoint time);
+  void arm_deadline();
   [[nodiscard]] bool full() const noexcept;
 
   Frontend& frontend_;
@@ -58,7 +61,14 @@ class WsSession final : public net::RefCounted, public Session {
   ws::PendingPong pong_;
   std::string out_;
   TimePoint heard_at_{};
+  /// When to give buffers back, if idle by then; when a write must have left; when a peer that was
+  /// told to close must have closed. Never, while max.
+  TimePoint park_at_ = TimePoint::max();
+  TimePoint write_until_ = TimePoint::max();
+  TimePoint close_until_ = TimePoint::max();
   std::uint32_t in_flight_ = 0;
+  /// Of the messages in flight.
+  std::size_t held_bytes_ = 0;
   bool reading_ = false;
   bool parked_ = false;
   bool writing_ = false;

@@ -38,6 +38,8 @@ class Buffer {
     begin_ += bytes;
     if (begin_ == end_) begin_ = end_ = 0;
   }
+  /// As consume(), while a read into space() is pending: nothing moves.
+  void consume_pinned(std::size_t bytes) noexcept { begin_ += bytes; }
   /// Room for `bytes` more behind the data: moves the data to the front, or to a larger block.
   /// Invalidates views.
   void reserve(std::size_t bytes);

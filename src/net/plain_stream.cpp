@@ -2,27 +2,39 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/edge_read.hpp"
 #include "net/stream.hpp"
 
 namespace sluice::net {
 
 namespace {
 
+/// Opens the door to what Asio's reactor knows of the socket.
+class ReactorSocket final : public TcpSocket {
+ public:
+  explicit ReactorSocket(TcpSocket socket) : TcpSocket(std::move(socket)) {}
+  [[nodiscard]] auto& implementation() noexcept { return impl_.get_implementation(); }
+};
+
 class PlainStream final : public Stream {
  public:
-  explicit PlainStream(TcpSocket socket) : socket_(std::move(socket)) {
+  explicit PlainStream(TcpSocket socket)
+      : socket_(std::move(socket)),
+        reactor_(asio::use_service<asio::detail::reactor>(socket_.get_executor().context())) {
     ErrorCode ignored;
     socket_.non_blocking(true, ignored);
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   }
 
-  void read(std::span<char> space, IoHandler handler) override {
-    socket_.async_read_some(asio::buffer(space.data(), space.size()), std::move(handler));
+  void read(std::span<char> space, IoHandler handler, Look look) override {
+    read_.start(reactor_, socket_.implementation(), space, look == Look::kWait, std::move(handler));
   }
 
   Written write(std::span<const asio::const_buffer> buffers, IoHandler handler) override {
     ErrorCode error;
-    std::size_t sent = socket_.write_some(buffers, error);
+    // One buffer goes by send(), which the kernel has less to do for than for sendmsg().
+    std::size_t sent = buffers.size() == 1 ? socket_.write_some(asio::const_buffer(buffers[0]), error)
+                                           : socket_.write_some(buffers, error);
     if (error == asio::error::would_block || error == asio::error::try_again) {
       error.clear();
       sent = 0;
@@ -89,7 +101,9 @@ class PlainStream final : public Stream {
     done(error, bytes);
   }
 
-  TcpSocket socket_;
+  ReactorSocket socket_;
+  asio::detail::reactor& reactor_;
+  EdgeRead read_;
   std::string pending_;
   std::size_t offset_ = 0;
   std::optional<IoHandler> handler_;

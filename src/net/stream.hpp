@@ -18,6 +18,9 @@ namespace sluice::net {
 class Stream {
  public:
   enum class Written : std::uint8_t { kAll, kPending, kFailed };
+  /// Whether a read looks for bytes at once, or waits for the next to come: the latter saves a system call between
+  /// messages, but does not see an end of stream that came together with the last bytes.
+  enum class Look : std::uint8_t { kFirst, kWait };
 
   Stream() = default;
   virtual ~Stream() = default;
@@ -25,7 +28,7 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
 
   /// Reads what there is, at most `space.size()` bytes; `space` must stay until the handler runs.
-  virtual void read(std::span<char> space, IoHandler handler) = 0;
+  virtual void read(std::span<char> space, IoHandler handler, Look look = Look::kFirst) = 0;
   /// Writes all of `buffers`; only one write at a time. What cannot leave at once is copied, so the
   /// buffers are free when the call returns; `handler` runs only after kPending.
   virtual Written write(std::span<const asio::const_buffer> buffers, IoHandler handler) = 0;

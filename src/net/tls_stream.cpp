@@ -31,7 +31,7 @@ class SslStream final : public TlsStream {
         role, [handler = std::move(handler)](ErrorCode error) mutable { handler(error, 0); });
   }
 
-  void read(std::span<char> space, IoHandler handler) override {
+  void read(std::span<char> space, IoHandler handler, Look /*look*/) override {
     stream_.async_read_some(asio::buffer(space.data(), space.size()), std::move(handler));
   }
 

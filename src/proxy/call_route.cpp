@@ -52,6 +52,7 @@ policy::UpstreamSet Call::eligible(policy::UpstreamSet among, TimePoint now, Fit
 }
 
 std::optional<std::uint32_t> Call::pick(policy::UpstreamSet among, TimePoint now) {
+  if (std::has_single_bit(among)) return static_cast<std::uint32_t>(std::countr_zero(among));
   std::array<policy::Candidate, policy::kUpstreamsMax> candidates;
   std::size_t count = 0;
   for (; among != 0; among &= among - 1) {

@@ -124,13 +124,14 @@ void Exchange::reply_error(const jsonrpc::Message& message) {
 }
 
 std::string_view Exchange::plain_headers() {
-  header_lines_.assign("X-Request-Id: ").append(request_id()).append("\r\n");
-  return header_lines_;
+  std::string& lines = worker_.header_lines();
+  lines.assign("X-Request-Id: ").append(request_id()).append("\r\n");
+  return lines;
 }
 
 std::string_view Exchange::headers(const Call& call, TimePoint now) {
   if (caller_.websocket) return {};
-  std::string& lines = header_lines_;
+  std::string& lines = worker_.header_lines();
   lines.clear();
   if (!call.upstream_name().empty()) {
     lines.append("X-Sluice-Upstream: ").append(call.upstream_name()).append("\r\n");

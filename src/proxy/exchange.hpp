@@ -101,7 +101,6 @@ class Exchange final : public net::RefCounted {
   /// Of a batch: whether any of its calls was let in, and the status of the first that was not.
   bool any_run_ = false;
   int refused_status_ = 0;
-  std::string header_lines_;
 };
 
 }  // namespace sluice::proxy

@@ -58,14 +58,29 @@ inline constexpr std::array<std::string_view, 5> kRetryReasonWords = {
     "not_sent", "stale_connection", "failed", "reply", "upstream_lost"};
 
 /// Why Sluice itself refused a request, beyond HTTP's own reasons (http::reject_rows()).
-inline constexpr std::array<std::string_view, 24> kRejectWords = {
-    "unknown_path",      "unauthorized",     "rate_limited",
-    "bad_priority",      "bad_timeout",      "bad_upstream",
-    "batch_too_large",   "parse_error",      "invalid",
-    "slow_reader",       "tls_handshake",    "header_timeout",
-    "handshake_timeout", "bad_proxy_header", "ws_version",
-    "ws_key",            "ws_http_version",  "websocket_protocol",
-    "websocket_silent",  "connections",      "connections_per_ip",
-    "draining",          "memory",           "other"};
+inline constexpr auto kRejectWords = std::to_array<std::string_view>({"unknown_path",
+                                                                      "unauthorized",
+                                                                      "rate_limited",
+                                                                      "bad_priority",
+                                                                      "bad_timeout",
+                                                                      "bad_upstream",
+                                                                      "batch_too_large",
+                                                                      "parse_error",
+                                                                      "invalid",
+                                                                      "slow_reader",
+                                                                      "tls_handshake",
+                                                                      "header_timeout",
+                                                                      "handshake_timeout",
+                                                                      "bad_proxy_header",
+                                                                      "ws_version",
+                                                                      "ws_key",
+                                                                      "ws_http_version",
+                                                                      "websocket_protocol",
+                                                                      "websocket_silent",
+                                                                      "connections",
+                                                                      "connections_per_ip",
+                                                                      "draining",
+                                                                      "memory",
+                                                                      "other"});
 
 }  // namespace sluice::proxy

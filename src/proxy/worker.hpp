@@ -68,6 +68,8 @@ class Worker final : public frontend::Handler,
   /// The client's own id where it is fit to be logged, else a new one; valid until the next call.
   [[nodiscard]] std::string_view make_request_id(std::string_view offered);
   [[nodiscard]] std::uint64_t add_waiter(Call& call);
+  /// Where the header lines of a reply are put together, over and over.
+  [[nodiscard]] std::string& header_lines() noexcept { return header_lines_; }
   void remove_waiter(std::uint64_t key) { waiters_.erase(key); }
   /// After a call has registered: serve it from what became free meanwhile, here or on another
   /// worker.
@@ -97,6 +99,7 @@ class Worker final : public frontend::Handler,
   std::unordered_map<std::uint64_t, Call*> waiters_;
   std::vector<net::Ref<upstream::Pool>> retired_;
   std::string request_id_;
+  std::string header_lines_;
   std::uint64_t wait_key_ = 0;
   std::uint64_t wire_id_ = 0;
 };

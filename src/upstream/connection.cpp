@@ -149,7 +149,7 @@ void Connection::become_idle() {
   state_ = State::kIdle;
   reused_ = true;
   idle_since_ = now();
-  deadline_.set(std::min(idle_since_ + shared_->options().idle_timeout, expires_at_));
+  deadline_.set(idle_since_ + kLookAfter);
 }
 
 void Connection::start(const Request& request, AttemptSink& sink, TimePoint now,
@@ -217,7 +217,9 @@ void Connection::arm_read() {
   if (reading_ || paused_ || state_ == State::kClosed || !connected_) return;
   buffer_.reserve(1024);
   reading_ = true;
-  stream_->read(buffer_.space(), net::handler<&Connection::on_read>(*this));
+  // Within a reply an end of stream must be seen at once; between replies the next bytes will raise their own event.
+  const auto look = reply_begun_ && state_ == State::kBusy ? net::Stream::Look::kFirst : net::Stream::Look::kWait;
+  stream_->read(buffer_.space(), net::handler<&Connection::on_read>(*this), look);
 }
 
 void Connection::on_read(net::ErrorCode error, std::size_t bytes) {
@@ -256,13 +258,26 @@ void Connection::on_deadline() {
       fail(Failure::Kind::kConnectTimeout, CloseReason::kConnectFailed);
       break;
     case State::kIdle:
-      close(now() >= expires_at_ ? CloseReason::kAge : CloseReason::kIdleTimeout);
+      on_idle_deadline();
       break;
     case State::kBusy:
       if (!paused_) fail(Failure::Kind::kTimeout, CloseReason::kTimeout);
       break;
     case State::kClosed:
       break;
+  }
+}
+
+void Connection::on_idle_deadline() {
+  const TimePoint time = now();
+  const TimePoint end = std::min(idle_since_ + shared_->options().idle_timeout, expires_at_);
+  if (time >= end) {
+    close(time >= expires_at_ ? CloseReason::kAge : CloseReason::kIdleTimeout);
+  } else if (!looks_alive()) {
+    // The node's FIN came together with its last reply, so no event of its own told of it.
+    close(CloseReason::kPeerClosed);
+  } else {
+    deadline_.set(end);
   }
 }
 

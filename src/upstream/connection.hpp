@@ -92,6 +92,7 @@ class Connection final : public net::RefCounted {
   void on_read(net::ErrorCode error, std::size_t bytes);
   void on_eof(net::ErrorCode error);
   void on_deadline();
+  void on_idle_deadline();
   void advance();
   [[nodiscard]] bool advance_head();
   void advance_length();
@@ -109,6 +110,8 @@ class Connection final : public net::RefCounted {
 
   /// A node that sends nothing for this long in the middle of a streamed reply has failed.
   static constexpr Duration kStreamPauseMax = std::chrono::seconds(10);
+  /// Idle for this long, a connection is looked at.
+  static constexpr Duration kLookAfter = std::chrono::seconds(1);
   static constexpr std::size_t kKeptBufferBytes = 131072;
 
   net::Loop& loop_;
