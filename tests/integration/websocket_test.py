@@ -196,7 +196,7 @@ ROWS += [
 
 
 def refused(stage, headers, status):
-    with stage.case(0), stage.client() as client:
+    with stage.case(0, "ws_version" if status == 426 else "ws_key"), stage.client() as client:
         client.send(upgrade_request(headers=headers))
         response = client.response(method="GET")
         equal(response.status, status, f"status ({response.body!r})")
