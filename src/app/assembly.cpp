@@ -7,6 +7,7 @@
 
 #include "config/words.hpp"
 #include "net/tls.hpp"
+#include "proxy/filter_id.hpp"
 
 namespace sluice::app {
 
@@ -26,6 +27,13 @@ ethereum::MethodLists global_lists(const config::MethodRules& rules) {
     return std::ranges::find(built_in, entry) != built_in.end();
   });
   return own;
+}
+
+void set_filter_tags(std::vector<proxy::UpstreamSpec>& upstreams) {
+  std::vector<std::string_view> names;
+  for (const auto& upstream : upstreams) names.push_back(upstream.name);
+  const auto tags = proxy::filter_tags(names);
+  for (std::size_t i = 0; i < tags.size(); ++i) upstreams[i].filter_tag = tags[i];
 }
 
 upstream::Options upstream_options(const config::Config& config, const config::ChainConfig& chain,
@@ -196,6 +204,7 @@ proxy::ChainSpec Assembly::chain(const config::Config& config, const config::Cha
   for (const auto& item : chain.upstreams) {
     spec.upstreams.push_back(upstream(config, chain, item, materials, spec.slot));
   }
+  set_filter_tags(spec.upstreams);
   spec.masks.push_back(mask(config, chain, nullptr));
   for (std::size_t i = 1; i < next.clients.size(); ++i) {
     spec.masks.push_back(mask(config, chain, &config.clients[i - 1].methods));
@@ -207,6 +216,8 @@ std::shared_ptr<const proxy::Snapshot> Assembly::snapshot(const config::Config& 
                                                           const Materials& materials) {
   auto next = std::make_shared<proxy::Snapshot>();
   ceiling_->max.store(static_cast<std::uint32_t>(config.limits.upstream_connections));
+  memory_->max.store(config.limits.memory);
+  next->memory = memory_;
   next->anonymous_allowed = config.anonymous.allow;
   next->clients.push_back({.name = "anonymous",
                            .priority = priority(config.anonymous.priority),

@@ -58,6 +58,7 @@ class Assembly {
 
   metrics::Registry& registry_;
   std::shared_ptr<upstream::Ceiling> ceiling_ = std::make_shared<upstream::Ceiling>();
+  std::shared_ptr<proxy::MemoryCeiling> memory_ = std::make_shared<proxy::MemoryCeiling>();
   std::map<std::string, std::shared_ptr<proxy::ChainShared>> chains_;
   std::map<std::pair<std::string, std::string>, std::shared_ptr<upstream::Shared>> upstreams_;
   std::map<std::string, std::pair<double, std::shared_ptr<proxy::RateGate>>> gates_;

@@ -14,7 +14,6 @@ namespace {
 /// An idle connection keeps its buffers for this long, so that a busy bot never pays for getting
 /// them back.
 constexpr Duration kParkAfter = std::chrono::seconds(1);
-constexpr Duration kHandshakeTimeout = std::chrono::seconds(5);
 constexpr Duration kLinger = std::chrono::seconds(1);
 constexpr std::size_t kLingerBytes = 1048576;
 constexpr std::size_t kReadRoom = 1024;
@@ -57,7 +56,7 @@ void HttpSession::start() {
   }
   if (tls_) {
     state_ = State::kHandshake;
-    deadline_.set(now() + kHandshakeTimeout);
+    deadline_.set(now() + frontend_.options().header_timeout);
     static_cast<net::TlsStream&>(*stream_).handshake(
         net::handler<&HttpSession::on_handshake>(*this));
     return;
@@ -93,8 +92,10 @@ void HttpSession::arm_read() {
     return;
   }
   reading_ = true;
-  // Between requests the next bytes raise their own event; within one an end of stream must be seen at once.
-  const auto look = state_ == State::kIdle || working() ? net::Stream::Look::kWait : net::Stream::Look::kFirst;
+  // Between requests the next bytes raise their own event; within one an end of stream must be seen
+  // at once.
+  const auto look =
+      state_ == State::kIdle || working() ? net::Stream::Look::kWait : net::Stream::Look::kFirst;
   stream_->read(work_->in.space(), net::handler<&HttpSession::on_read>(*this), look);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // From bytes to a request that is handed up, or an answer of our own.
-#include <boost/asio/post.hpp>
 #include <utility>
+
+#include <boost/asio/post.hpp>
 
 #include "frontend/http_session.hpp"
 #include "frontend/proxy_protocol.hpp"
@@ -257,7 +258,8 @@ void HttpSession::upgrade() {
     return;
   }
   if (reading_) {
-    // Sent ahead of an earlier request's reply: the stream cannot be handed over with a read pending.
+    // Sent ahead of an earlier request's reply: the stream cannot be handed over with a read
+    // pending.
     reject(http::reject_of(http::Reason::kBadUpgrade));
     return;
   }

@@ -39,6 +39,13 @@ std::string_view origin_authority(std::string_view origin) {
   return scheme == std::string_view::npos ? std::string_view() : origin.substr(scheme + 3);
 }
 
+/// IPv4 addresses that are written as IPv6 ones are IPv4 addresses.
+net::asio::ip::address normal(const net::asio::ip::address& address) {
+  namespace ip = net::asio::ip;
+  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
+  return ip::make_address_v4(ip::v4_mapped, address.to_v6());
+}
+
 constexpr std::string_view kExposed =
     "X-Sluice-Upstream, X-Sluice-Attempts, X-Sluice-Cache, X-Sluice-Duration, X-Request-Id, "
     "Retry-After";
@@ -105,7 +112,7 @@ net::asio::ip::address client_address(const net::asio::ip::address& peer,
                                       const http::RequestHead& head,
                                       const TrustedNetworks& trusted) {
   constexpr int kHopsMax = 32;
-  net::asio::ip::address current = peer;
+  net::asio::ip::address current = normal(peer);
   std::string_view hops = head.forwarded_for;
   for (int i = 0; i < kHopsMax && !hops.empty() && trusted.contains(current); ++i) {
     const auto comma = hops.rfind(',');
@@ -114,7 +121,7 @@ net::asio::ip::address client_address(const net::asio::ip::address& peer,
     net::ErrorCode error;
     const auto address = net::asio::ip::make_address(std::string(hop), error);
     if (error) break;
-    current = address;
+    current = normal(address);
   }
   return current;
 }

@@ -3,8 +3,22 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
+
+#include <sys/mman.h>
 
 namespace sluice::net {
+
+void Buffer::Unmap::operator()(char* data) const noexcept {
+  ::munmap(data, capacity);
+}
+
+Buffer::Block Buffer::allocate(std::size_t capacity) {
+  void* data =
+      ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) throw std::bad_alloc();
+  return {static_cast<char*>(data), Unmap(capacity)};
+}
 
 void Buffer::reserve(std::size_t bytes) {
   if (capacity_ - end_ >= bytes) return;
@@ -13,7 +27,7 @@ void Buffer::reserve(std::size_t bytes) {
     std::memmove(data_.get(), data_.get() + begin_, held);
   } else {
     const std::size_t capacity = std::max(capacity_ * 2, held + bytes);
-    std::unique_ptr<char[]> larger(new char[capacity]);
+    Block larger = allocate(capacity);
     if (held != 0) std::memcpy(larger.get(), data_.get() + begin_, held);
     data_ = std::move(larger);
     capacity_ = capacity;

@@ -15,7 +15,7 @@ namespace sluice::net {
 class Buffer {
  public:
   Buffer() = default;
-  explicit Buffer(std::size_t capacity) : data_(new char[capacity]), capacity_(capacity) {}
+  explicit Buffer(std::size_t capacity) : data_(allocate(capacity)), capacity_(capacity) {}
   /// What was moved from is empty and has no capacity.
   Buffer(Buffer&& other) noexcept { swap(other); }
   Buffer& operator=(Buffer&& other) noexcept {
@@ -52,7 +52,18 @@ class Buffer {
     std::swap(end_, other.end_);
   }
 
-  std::unique_ptr<char[]> data_;
+  /// Buffers have pages of their own. From the heap they would lie between small blocks that live
+  /// as long as a connection, and what a burst took would never go back to the system.
+  struct Unmap {
+    Unmap() noexcept : capacity(0) {}
+    explicit Unmap(std::size_t size) noexcept : capacity(size) {}
+    void operator()(char* data) const noexcept;
+    std::size_t capacity;
+  };
+  using Block = std::unique_ptr<char[], Unmap>;
+  [[nodiscard]] static Block allocate(std::size_t capacity);
+
+  Block data_;
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;

@@ -33,8 +33,9 @@ class PlainStream final : public Stream {
   Written write(std::span<const asio::const_buffer> buffers, IoHandler handler) override {
     ErrorCode error;
     // One buffer goes by send(), which the kernel has less to do for than for sendmsg().
-    std::size_t sent = buffers.size() == 1 ? socket_.write_some(asio::const_buffer(buffers[0]), error)
-                                           : socket_.write_some(buffers, error);
+    std::size_t sent = buffers.size() == 1
+                           ? socket_.write_some(asio::const_buffer(buffers[0]), error)
+                           : socket_.write_some(buffers, error);
     if (error == asio::error::would_block || error == asio::error::try_again) {
       error.clear();
       sent = 0;

@@ -18,8 +18,9 @@ namespace sluice::net {
 class Stream {
  public:
   enum class Written : std::uint8_t { kAll, kPending, kFailed };
-  /// Whether a read looks for bytes at once, or waits for the next to come: the latter saves a system call between
-  /// messages, but does not see an end of stream that came together with the last bytes.
+  /// Whether a read looks for bytes at once, or waits for the next to come: the latter saves a
+  /// system call between messages, but does not see an end of stream that came together with the
+  /// last bytes.
   enum class Look : std::uint8_t { kFirst, kWait };
 
   Stream() = default;

@@ -94,8 +94,7 @@ bool Call::admit() {
   const auto filter = decode_filter_params(params_);
   if (filter) {
     for (std::size_t i = 0; i < spec.upstreams.size(); ++i) {
-      if (filter_tag(spec.upstreams[i].name) == filter->tag)
-        pinned_ = static_cast<std::uint32_t>(i);
+      if (spec.upstreams[i].filter_tag == filter->tag) pinned_ = static_cast<std::uint32_t>(i);
     }
   }
   if (!pinned_) {

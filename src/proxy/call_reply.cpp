@@ -212,7 +212,7 @@ void Call::deliver() {
   }
   std::optional<std::string> minted;
   if (!is_error && ethereum_creates_filter(*method_)) {
-    minted = encode_filter_id(value, filter_tag(chain().spec->upstreams[upstream_].name));
+    minted = encode_filter_id(value, chain().spec->upstreams[upstream_].filter_tag);
     if (minted) value = *minted;
   }
   const std::array<std::string_view, 5> pieces = {kEnvelope, id_.empty() ? "null" : id_,

@@ -13,6 +13,13 @@
 
 namespace sluice::proxy {
 
+namespace {
+
+/// Smaller bodies lie in the buffer that each connection has anyway.
+constexpr std::size_t kCountedMin = 16384;
+
+}  // namespace
+
 Exchange::Exchange(Worker& worker, net::Ref<Runtime> runtime, const Caller& caller,
                    net::Ref<frontend::Responder> responder, std::string_view request_id,
                    TimePoint started)
@@ -25,12 +32,38 @@ Exchange::Exchange(Worker& worker, net::Ref<Runtime> runtime, const Caller& call
   std::memcpy(request_id_.data(), request_id.data(), request_id_size_);
 }
 
+Exchange::~Exchange() {
+  if (counted_bytes_ != 0) snapshot().memory->give(counted_bytes_);
+}
+
+bool Exchange::count_memory(std::uint64_t bytes) noexcept {
+  if (!snapshot().memory->take(bytes)) return false;
+  counted_bytes_ += bytes;
+  return true;
+}
+
+void Exchange::shed_for_memory(const jsonrpc::Message& message) {
+  worker_.reject("memory");
+  std::string body;
+  jsonrpc::append_error(body,
+                        message.batch || message.calls.empty() || message.calls.front().id.empty()
+                            ? "null"
+                            : message.calls.front().id,
+                        -32005, "too much memory is in use",
+                        R"({"source":"sluice","reason":"memory","retry_after_ms":250})");
+  if (message.batch) body = "[" + body + "]";
+  const std::string_view piece = body;
+  reply(429, plain_headers(), {&piece, 1});
+}
+
 void Exchange::run(std::string_view body) {
   self_ = this;
   body_ = body;
   const jsonrpc::Message& message = worker_.splitter().split(body, snapshot().limits.json);
   if (message.error_code != 0) {
     reply_error(message);
+  } else if (body.size() > kCountedMin && !count_memory(body.size())) {
+    shed_for_memory(message);
   } else if (message.batch) {
     run_batch(message.calls);
   } else {
@@ -86,7 +119,7 @@ void Exchange::hold_reply(std::size_t position, std::span<const std::string_view
   std::size_t bytes = 0;
   for (const auto piece : pieces) bytes += piece.size();
   std::string& held = replies_[position];
-  if (held_bytes_ + bytes > snapshot().limits.response_max) {
+  if (held_bytes_ + bytes > snapshot().limits.response_max || !count_memory(bytes)) {
     // geth's words and code for the same case.
     jsonrpc::append_error(held, pieces.size() > 1 ? pieces[1] : "null", -32003,
                           "response too large");

@@ -39,6 +39,8 @@ class Exchange final : public net::RefCounted {
   Exchange(Worker& worker, net::Ref<Runtime> runtime, const Caller& caller,
            net::Ref<frontend::Responder> responder, std::string_view request_id, TimePoint started);
 
+  ~Exchange() override;
+
   void run(std::string_view body);
 
   // For calls.
@@ -75,6 +77,8 @@ class Exchange final : public net::RefCounted {
   void reply_batch();
   void reply_error(const jsonrpc::Message& message);
   void reply(int status, std::string_view headers, std::span<const std::string_view> pieces);
+  [[nodiscard]] bool count_memory(std::uint64_t bytes) noexcept;
+  void shed_for_memory(const jsonrpc::Message& message);
   void hold_reply(std::size_t position, std::span<const std::string_view> pieces);
   [[nodiscard]] std::string_view plain_headers();
 
@@ -98,6 +102,8 @@ class Exchange final : public net::RefCounted {
   std::size_t running_ = 0;
   std::size_t done_ = 0;
   std::uint64_t held_bytes_ = 0;
+  /// Taken from the memory ceiling.
+  std::uint64_t counted_bytes_ = 0;
   /// Of a batch: whether any of its calls was let in, and the status of the first that was not.
   bool any_run_ = false;
   int refused_status_ = 0;

@@ -2,6 +2,8 @@
 #include "proxy/filter_id.hpp"
 
 #include <algorithm>
+#include <numeric>
+#include <set>
 
 #include "ethereum/hex.hpp"
 
@@ -27,6 +29,13 @@ std::optional<std::string_view> first_string(std::string_view raw_params) {
   return raw_params.substr(open + 1, close - open - 1);
 }
 
+/// FNV-1a, folded.
+std::uint16_t name_hash(std::string_view name) noexcept {
+  std::uint32_t hash = 2166136261U;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+  return static_cast<std::uint16_t>((hash >> 16) ^ hash);
+}
+
 }  // namespace
 
 bool ethereum_creates_filter(const ethereum::Method& method) noexcept {
@@ -34,11 +43,17 @@ bool ethereum_creates_filter(const ethereum::Method& method) noexcept {
          method.name == "eth_newPendingTransactionFilter";
 }
 
-std::uint16_t filter_tag(std::string_view upstream) noexcept {
-  // FNV-1a, folded: stable over restarts and order of upstreams.
-  std::uint32_t hash = 2166136261U;
-  for (const char c : upstream) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
-  return static_cast<std::uint16_t>((hash >> 16) ^ hash);
+std::vector<std::uint16_t> filter_tags(std::span<const std::string_view> upstreams) {
+  std::vector<std::size_t> order(upstreams.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {}, [&](std::size_t i) { return upstreams[i]; });
+  std::vector<std::uint16_t> tags(upstreams.size());
+  std::set<std::uint16_t> taken;
+  for (const std::size_t i : order) {
+    tags[i] = name_hash(upstreams[i]);
+    while (!taken.insert(tags[i]).second) ++tags[i];
+  }
+  return tags;
 }
 
 std::optional<std::string> encode_filter_id(std::string_view raw_result, std::uint16_t tag) {

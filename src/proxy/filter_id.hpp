@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ethereum/method.hpp"
 
@@ -15,8 +17,10 @@ namespace sluice::proxy {
 /// Whether the method makes a filter, rather than using one.
 [[nodiscard]] bool ethereum_creates_filter(const ethereum::Method& method) noexcept;
 
-/// 16 bits that stand for an upstream's name in its filters' ids.
-[[nodiscard]] std::uint16_t filter_tag(std::string_view upstream) noexcept;
+/// For each upstream of a chain 16 bits that stand for its name in its filters' ids: no two alike,
+/// the same after a restart and in any order of the upstreams. Where the hashes of names clash, a
+/// tag may change with the set of names.
+[[nodiscard]] std::vector<std::uint16_t> filter_tags(std::span<const std::string_view> upstreams);
 
 /// From a node's raw result ("0x…" in quotes) the raw id for the client, in quotes: 0x1, four
 /// digits of tag, the node's digits. Nothing when the node's id is no hex text of at most 64

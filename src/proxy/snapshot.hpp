@@ -39,6 +39,8 @@ struct UpstreamSpec {
   std::uint32_t tier = 1;
   std::shared_ptr<RateGate> rate;
   metrics::UpstreamSlot slot;
+  /// Stands for the upstream in the ids of its filters; its own within the chain.
+  std::uint16_t filter_tag = 0;
 };
 
 /// Which upstreams of a chain may be asked a method by one client: a bit per upstream, by the
@@ -74,6 +76,22 @@ struct ClientSpec {
   metrics::ClientSlot slot;
 };
 
+/// What bodies and replies take that are held by all workers together (limits.memory). Lives on
+/// across reloads.
+struct MemoryCeiling {
+  std::atomic<std::uint64_t> used{0};
+  std::atomic<std::uint64_t> max{std::uint64_t{1} << 30};
+
+  [[nodiscard]] bool take(std::uint64_t bytes) noexcept {
+    if (used.fetch_add(bytes, std::memory_order_relaxed) + bytes <=
+        max.load(std::memory_order_relaxed))
+      return true;
+    give(bytes);
+    return false;
+  }
+  void give(std::uint64_t bytes) noexcept { used.fetch_sub(bytes, std::memory_order_relaxed); }
+};
+
 enum class RetryAfter : std::uint8_t { kOff, kSeconds, kMilliseconds };
 
 struct Limits {
@@ -98,6 +116,7 @@ struct Snapshot {
   /// Request paths (without a key), each with the index of its chain.
   std::map<std::string, std::size_t, std::less<>> paths;
   std::map<std::array<unsigned char, 32>, std::size_t> clients_by_key;
+  std::shared_ptr<MemoryCeiling> memory = std::make_shared<MemoryCeiling>();
   Limits limits;
 };
 
