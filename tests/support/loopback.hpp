@@ -48,7 +48,11 @@ inline void settle(net::Loop& loop) {
 class Peer {
  public:
   Peer() = default;
-  explicit Peer(int fd) : fd_(fd) { ::fcntl(fd_, F_SETFL, O_NONBLOCK); }
+  explicit Peer(int fd) : fd_(fd) {
+    const int on = 1;
+    ::fcntl(fd_, F_SETFL, O_NONBLOCK);
+    ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
   Peer(Peer&& other) noexcept
       : fd_(std::exchange(other.fd_, -1)),
         in_(std::move(other.in_)),
@@ -68,6 +72,11 @@ class Peer {
   bool send(std::string_view bytes) {
     const auto sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     return sent == static_cast<ssize_t>(bytes.size());
+  }
+  /// As much as the socket takes now; returns how much that was.
+  std::size_t send_some(std::string_view bytes) {
+    const auto sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent < 0 ? 0 : static_cast<std::size_t>(sent);
   }
   /// Takes what has arrived.
   void fetch() {
