@@ -174,7 +174,7 @@ void Call::finish(CallOutcome outcome, std::span<const std::string_view> pieces,
 
 void Call::account(CallOutcome outcome, int status, int code, std::uint64_t bytes_out) {
   Worker& worker = exchange_.worker();
-  const TimePoint time = now();
+  const TimePoint time = worker.loop().read_clock();
   const Duration total = time - started_;
   const Duration overhead = std::max(total - upstream_time_ - queue_time_, Duration::zero());
   const ChainSpec& spec = *chain().spec;

@@ -68,7 +68,7 @@ void Call::account_attempt(std::size_t outcome, TimePoint now) {
 void Call::on_reply() {
   const net::Ref<Exchange> hold(&exchange_);
   connection_ = nullptr;
-  const TimePoint time = now();
+  const TimePoint time = exchange_.worker().loop().recent();
   outcome_ =
       ethereum::classify(*method_, {.http_status = head_.status,
                                     .is_error = view_.valid && view_.is_error,
@@ -166,6 +166,8 @@ bool Call::retry(policy::FailedAttempt failed, RetryReason reason, TimePoint now
       !ethereum::action(outcome_).counts_as_failure && !ethereum::action(outcome_).throttled) {
     return false;
   }
+  // Rather than be held for long, a client is told when to come again.
+  if (!failed.other_upstream_left && failed.retry_after > chain().spec->queue_timeout) return false;
   const auto decision =
       policy::decide(chain().spec->retry, retry_state_, failed, resend_of(*method_), now, deadline_,
                      chain().budget, exchange_.worker().random());

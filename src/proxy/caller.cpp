@@ -93,6 +93,10 @@ std::optional<Duration> parse_duration(std::string_view text) noexcept {
   return std::nullopt;
 }
 
+bool serves_path(const Snapshot& snapshot, std::string_view path) {
+  return locate(snapshot, path).has_value();
+}
+
 std::expected<Caller, frontend::Refusal> find_caller(const Snapshot& snapshot,
                                                      const frontend::Request& request) {
   const http::RequestHead& head = request.head;

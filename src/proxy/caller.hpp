@@ -17,6 +17,9 @@ namespace sluice::proxy {
 [[nodiscard]] std::expected<Caller, frontend::Refusal> find_caller(
     const Snapshot& snapshot, const frontend::Request& request);
 
+/// Whether a chain answers at this path, be it with a key at its end.
+[[nodiscard]] bool serves_path(const Snapshot& snapshot, std::string_view path);
+
 /// "250ms", "2s", "1m" in full; nothing for anything else.
 [[nodiscard]] std::optional<Duration> parse_duration(std::string_view text) noexcept;
 

@@ -19,11 +19,11 @@ bool all_hex(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return ethereum::hex_digit(c) >= 0; });
 }
 
-/// The content of the first string in an array, as far as it is plain.
+/// The content of an array's first element, when that is a string without escapes.
 std::optional<std::string_view> first_string(std::string_view raw_params) {
-  const auto open = raw_params.find('"');
-  if (raw_params.empty() || raw_params.front() != '[' || open == std::string_view::npos)
-    return std::nullopt;
+  if (raw_params.empty() || raw_params.front() != '[') return std::nullopt;
+  const auto open = raw_params.find_first_not_of(" \t\r\n", 1);
+  if (open == std::string_view::npos || raw_params[open] != '"') return std::nullopt;
   const auto close = raw_params.find('"', open + 1);
   if (close == std::string_view::npos) return std::nullopt;
   return raw_params.substr(open + 1, close - open - 1);

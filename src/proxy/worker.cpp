@@ -152,7 +152,7 @@ std::optional<frontend::Refusal> Worker::check(const frontend::Request& request)
 }
 
 void Worker::handle(const frontend::Request& request, net::Ref<frontend::Responder> responder) {
-  const TimePoint started = now();
+  const TimePoint started = loop_.recent();
   const auto caller = find_caller(*runtime_->snapshot, request);
   if (!caller) {
     refuse(*responder, caller.error());
@@ -178,8 +178,7 @@ frontend::Opened Worker::open_websocket(const frontend::Request& request) {
 }
 
 bool Worker::knows_path(std::string_view path) const {
-  if (path == "/") return true;
-  return runtime_->snapshot->paths.contains(path);
+  return path == "/" || serves_path(*runtime_->snapshot, path);
 }
 
 void Worker::connection_created(const upstream::Shared& shared) {
