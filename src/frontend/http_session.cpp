@@ -147,7 +147,7 @@ void HttpSession::on_readable(net::ErrorCode error, std::size_t /*bytes*/) {
 
 void HttpSession::become_idle() {
   state_ = State::kIdle;
-  const TimePoint time = now();
+  const TimePoint time = frontend_.loop().recent();
   idle_until_ = time + frontend_.options().idle_timeout;
   deadline_.set(std::min(time + kParkAfter, idle_until_));
   arm_read();
@@ -205,6 +205,7 @@ void HttpSession::on_deadline() {
 
 void HttpSession::on_written(net::ErrorCode error, std::size_t /*bytes*/) {
   if (state_ == State::kClosed) return;
+  frontend_.loop().read_clock();
   if (error) {
     close();
     return;

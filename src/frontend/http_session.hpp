@@ -107,6 +107,8 @@ class HttpSession final : public Responder, public Session {
   bool processing_ = false;
   bool close_after_ = false;
   bool peer_closed_ = false;
+  /// The head being read has its deadline already, as the first of a connection does.
+  bool head_timed_ = true;
   bool tls_ = false;
   bool chunked_reply_ = false;
   /// Streaming: a write is under way, so what follows waits in the workspace.

@@ -22,7 +22,7 @@ void HttpSession::append_head(const Reply& reply, bool has_length, std::size_t b
   std::string& out = work_->out;
   out.clear();
   http::append_status_line(out, reply.status);
-  out.append(frontend_.date_line(now()));
+  out.append(frontend_.date_line(frontend_.loop().recent()));
   if (reply.json) out.append("Content-Type: application/json\r\n");
   if (has_length && reply.status != 204) {
     out.append("Content-Length: ");
@@ -116,6 +116,7 @@ void HttpSession::finish_request() {
 }
 
 void HttpSession::reject(const http::Reject& reject) {
+  frontend_.loop().read_clock();
   frontend_.observer().rejected(reject.reason);
   close_after_ = true;
   state_ = State::kHandling;
@@ -139,6 +140,7 @@ std::string refusal_body(const Refusal& refusal) {
 }
 
 void HttpSession::refuse(const Refusal& refusal) {
+  frontend_.loop().read_clock();
   frontend_.observer().rejected(refusal.reason);
   state_ = State::kHandling;
   const std::string body = refusal_body(refusal);

@@ -34,7 +34,7 @@ bool HttpSession::step() {
         return false;
       }
       state_ = State::kHead;
-      deadline_.set(now() + frontend_.options().header_timeout);
+      head_timed_ = false;
       return true;
     case State::kHead:
       return !reading_ && step_head();
@@ -86,6 +86,10 @@ bool HttpSession::step_head() {
   }
   switch (work_->parser.parse(work_->in.view())) {
     case http::Status::kNeedMore:
+      // Most heads come in one piece and need no deadline of their own.
+      if (!std::exchange(head_timed_, true)) {
+        deadline_.set(now() + frontend_.options().header_timeout);
+      }
       arm_read();
       return false;
     case http::Status::kReject:
@@ -209,6 +213,7 @@ frontend::Request HttpSession::request() {
 }
 
 void HttpSession::dispatch() {
+  frontend_.loop().read_clock();
   // The buffer may have moved since the head was parsed; this only sets its views anew.
   static_cast<void>(work_->parser.parse(work_->in.view()));
   const http::RequestHead& head = work_->parser.head();

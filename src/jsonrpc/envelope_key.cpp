@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstring>
 
 #include "jsonrpc/unescape.hpp"
 
@@ -11,15 +12,21 @@ namespace {
 
 constexpr std::size_t kLongestKey = std::string_view("jsonrpc").size();
 
+/// Equal sizes are known: a comparison of a constant number of bytes needs no call.
+template <std::size_t N>
+bool same(std::string_view key, const char (&word)[N]) noexcept {
+  return std::memcmp(key.data(), word, N - 1) == 0;
+}
+
 EnvelopeKey exact_key(std::string_view key) noexcept {
   switch (key.size()) {
     case 2:
-      return key == "id" ? EnvelopeKey::kId : EnvelopeKey::kOther;
+      return same(key, "id") ? EnvelopeKey::kId : EnvelopeKey::kOther;
     case 6:
-      if (key == "method") return EnvelopeKey::kMethod;
-      return key == "params" ? EnvelopeKey::kParams : EnvelopeKey::kOther;
+      if (same(key, "method")) return EnvelopeKey::kMethod;
+      return same(key, "params") ? EnvelopeKey::kParams : EnvelopeKey::kOther;
     case 7:
-      return key == "jsonrpc" ? EnvelopeKey::kVersion : EnvelopeKey::kOther;
+      return same(key, "jsonrpc") ? EnvelopeKey::kVersion : EnvelopeKey::kOther;
     default:
       return EnvelopeKey::kOther;
   }

@@ -13,9 +13,17 @@ namespace sluice::net {
 struct Loop {
   Loop() : io(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO), timers(io) {}
 
+  /// Reads the clock, for this thread's recent() as well.
+  TimePoint read_clock() noexcept { return recent_ = now(); }
+  /// The clock as it was last read: for what follows within microseconds in the same event.
+  [[nodiscard]] TimePoint recent() const noexcept { return recent_; }
+
   asio::io_context io;
   TimerWheel timers;
   BufferPool buffers;
+
+ private:
+  TimePoint recent_{};
 };
 
 }  // namespace sluice::net

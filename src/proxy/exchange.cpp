@@ -101,10 +101,10 @@ void Exchange::run_more() {
 
 void Exchange::finished(Call& call, std::span<const std::string_view> pieces, int status) {
   if (!batch_) {
-    reply(status, headers(call, now()), pieces);
+    reply(status, headers(call, worker_.loop().recent()), pieces);
     return;
   }
-  if (status == 200) {
+  if (status == 200 || call.attempts() != 0) {
     any_run_ = true;
   } else if (refused_status_ == 0) {
     refused_status_ = status;

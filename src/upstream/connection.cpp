@@ -139,6 +139,7 @@ void Connection::established() {
     state_ = State::kBusy;
     send_request();
   } else {
+    loop_.read_clock();
     become_idle();
     owner_->connection_idle(*this);
   }
@@ -148,7 +149,7 @@ void Connection::established() {
 void Connection::become_idle() {
   state_ = State::kIdle;
   reused_ = true;
-  idle_since_ = now();
+  idle_since_ = loop_.recent();
   deadline_.set(idle_since_ + kLookAfter);
 }
 

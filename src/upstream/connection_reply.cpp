@@ -160,6 +160,7 @@ bool Connection::deliver(std::size_t offset, std::size_t bytes) {
 }
 
 void Connection::finish_held(std::size_t body_bytes, bool clean) {
+  loop_.read_clock();
   AttemptSink& sink = *std::exchange(sink_, nullptr);
   const bool sound = sink.judge(head_, {buffer_.data() + body_begin_, body_bytes});
   release(sound && clean && keep_alive_ && !writing_,
@@ -172,6 +173,7 @@ void Connection::finish_held(std::size_t body_bytes, bool clean) {
 }
 
 void Connection::finish_stream(bool clean) {
+  loop_.read_clock();
   AttemptSink& sink = *std::exchange(sink_, nullptr);
   const bool sound = sink.stream_end();
   release(sound && clean && keep_alive_ && !writing_,
@@ -182,7 +184,7 @@ void Connection::release(bool reusable, CloseReason otherwise) {
   shared_->in_flight.fetch_sub(1, std::memory_order_relaxed);
   paused_ = false;
   if (state_ == State::kClosed) return;
-  if (!reusable || now() >= expires_at_) {
+  if (!reusable || loop_.recent() >= expires_at_) {
     close(reusable ? CloseReason::kAge : otherwise);
     return;
   }
