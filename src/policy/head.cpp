@@ -95,8 +95,11 @@ HeadStanding HeadTracker::standing(std::size_t upstream, TimePoint now) const no
   if (!mark.known) return {};
   HeadStanding standing;
   standing.lag = ahead(chain_head_, mark.head);
-  standing.frozen = ahead(chain_head_, mark.chain_at_move) >= options_.frozen_blocks &&
-                    now - mark.moved_at >= patience(mark);
+  // One that has caught up since is not behind, however far the chain has come meanwhile; one that
+  // claims to be ahead is judged by what the chain did.
+  const std::uint64_t caught_up = mark.head <= chain_head_ ? mark.head : 0;
+  const std::uint64_t missed = ahead(chain_head_, std::max(mark.chain_at_move, caught_up));
+  standing.frozen = missed >= options_.frozen_blocks && now - mark.moved_at >= patience(mark);
   standing.distrusted = voices_ > 2 && mark.votes && ahead(mark.head, second_) > options_.distrust;
   return standing;
 }

@@ -249,6 +249,34 @@ TEST_CASE("those that answer leave only up to their share, in the order in which
   }
 }
 
+TEST_CASE("calls under way are abandoned where nobody answers them, or for another chain") {
+  Random random(1);
+  ChainHealth health({}, 4);
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    health.probe_ok(i, {.head = 1, .chain_verified = true, .latency = 1ms}, at(0s), random);
+  }
+  const auto gone = [](std::span<const RotationChange> changes) {
+    REQUIRE(changes.size() == 1);
+    REQUIRE(changes[0].to == Serving::kOut);
+    return changes[0].abandon;
+  };
+  SECTION("it fails calls, but answers its probes") {
+    CHECK_FALSE(
+        gone(health.passive(0, {.failures = 5, .consecutive_failures = 5}, at(1s), random)));
+  }
+  SECTION("it cannot be connected to") {
+    CHECK(gone(health.passive(0, {.failures = 3, .connect_failures = 3, .consecutive_failures = 3},
+                              at(1s), random)));
+  }
+  SECTION("it is silent") {
+    health.probe_failed(0, ProbeFailure::kSilent, at(1s), random);
+    CHECK(gone(health.probe_failed(0, ProbeFailure::kSilent, at(2s), random)));
+  }
+  SECTION("it is on another chain") {
+    CHECK(gone(health.wrong_chain(0, at(1s), random)));
+  }
+}
+
 TEST_CASE("a liar's head neither moves the chain nor takes the honest out") {
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {
     CAPTURE(seed);

@@ -131,6 +131,23 @@ TEST_CASE("the dead do not hold the head back") {
   }
 }
 
+TEST_CASE("one that has caught up is not frozen, however long the chain rests then") {
+  HeadTracker tracker({}, 3);
+  for (std::size_t i = 0; i < 3; ++i) tracker.report(i, 100, at(0s));
+  // The first of them to show ten new blocks: nobody vouches for more than one of them yet.
+  tracker.report(2, 110, at(1s));
+  CHECK(tracker.chain_head() == 101);
+  tracker.report(0, 110, at(2s));
+  tracker.report(1, 110, at(2s));
+  CHECK(tracker.chain_head() == 110);
+  for (Duration t = 3s; t < 120s; t += 2s) {
+    for (std::size_t i = 0; i < 3; ++i) {
+      tracker.report(i, 110, at(t));
+      REQUIRE_FALSE(tracker.standing(i, at(t)).frozen);
+    }
+  }
+}
+
 TEST_CASE("frozen: stands still while the chain moves") {
   // Block times of mainnet, an L2 and a fast chain, each probed every 2 s.
   struct Row {

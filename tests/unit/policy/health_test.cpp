@@ -126,6 +126,23 @@ TEST_CASE("probes alone take it down after three, the reason tells how they fail
   }
 }
 
+TEST_CASE("silence towards calls and probes alike takes it down sooner") {
+  Upstream u;
+  u.good(0s);
+  u.bad(2s, ProbeFailure::kSilent);
+  CHECK(u.health.state() == HealthState::kUp);
+  SECTION("confirmed by the next probe") {
+    u.bad(3s, ProbeFailure::kSilent);
+    CHECK(u.health.reason() == DownReason::kFailures);
+    CHECK_FALSE(u.health.answers());
+  }
+  SECTION("not when a call was answered in between") {
+    u.calls(2s, {.successes = 1});
+    u.bad(3s, ProbeFailure::kSilent);
+    CHECK(u.health.state() == HealthState::kUp);
+  }
+}
+
 TEST_CASE("failed probes are outvoted by calls that succeed, failed calls not by good probes") {
   Upstream u;
   u.good(0s);

@@ -50,6 +50,7 @@ TEST_CASE("what each failure allows for each resend class") {
       {"maybe sent", failed(Failure::kMaybeSent), "eee--", true, true},
       {"judged retryable", failed(Failure::kJudgedRetryable), "eee--", true, false},
       {"stale, bytes written", failed(Failure::kStaleConnection), "sss--", false, true},
+      {"upstream lost", failed(Failure::kUpstreamLost), "eee--", false, true},
       {"stale, nothing written", failed(Failure::kStaleConnection, false), "sssss", false, false},
   };
   for (const Row& row : rows) {
