@@ -20,7 +20,10 @@ def states(sluice):
 
 
 def wait_all_in(sluice, deadline=20):
-    poll(lambda: set(states(sluice).values()) == {"in"}, "all upstreams are in rotation", deadline)
+    try:
+        poll(lambda: set(states(sluice).values()) == {"in"}, "all upstreams are in rotation", deadline)
+    except Failure as failure:
+        raise Failure(f"{failure}: {sluice.status()['chains'][0]}") from None
 
 
 class WebSocketLoad:
@@ -67,6 +70,7 @@ class Rounds:
     def __init__(self, nodes, sluice, random_):
         self.nodes, self.sluice, self.random = nodes, sluice, random_
         self.log = []
+        self.mined = 0
 
     def hold(self, least, most):
         time.sleep(self.random.uniform(least, most))
@@ -74,10 +78,13 @@ class Rounds:
     def kill(self, i):
         self.nodes.kill(i)
         self.hold(0.1, 1.2)
-        self.nodes.restart(i)
+        self.bounce(i)
 
     def bounce(self, i):
         self.nodes.restart(i)
+        # A node begins at the first block; it is not to lag behind the others from now on.
+        if self.mined:
+            self.nodes.mine(i, self.mined)
 
     def hang(self, i):
         self.nodes.freeze(i)
@@ -87,7 +94,7 @@ class Rounds:
     def hang_and_die(self, i):
         self.nodes.freeze(i)
         self.hold(0.2, 1.0)
-        self.nodes.restart(i)
+        self.bounce(i)
 
     def stand_still(self, i):
         self.nodes.faults(i, {"frozen_head": True})
@@ -98,6 +105,7 @@ class Rounds:
             self.hold(0.02, 0.15)
         self.nodes.faults(i)
         self.nodes.mine(i, 8)
+        self.mined += 8
 
     def run(self, rounds):
         kinds = [self.kill, self.hang, self.bounce, self.stand_still, self.hang_and_die]
