@@ -252,6 +252,11 @@ void Call::on_failure(const upstream::Failure& failure) {
   constexpr auto relaxed = std::memory_order_relaxed;
   const bool connect = failure.kind == Kind::kConnect || failure.kind == Kind::kConnectTimeout ||
                        failure.kind == Kind::kTls;
+  if (failure.kind == Kind::kTooLarge) {
+    // The limit is ours: no fault of the node's, and another one's reply would be no smaller.
+    deliver_error_after(failure);
+    return;
+  }
   if (!failure.stale && failure.kind != Kind::kUpstreamLost) {
     shared.failures.fetch_add(1, relaxed);
     shared.consecutive_failures.fetch_add(1, relaxed);
@@ -325,8 +330,8 @@ void Call::deliver_error_after(const upstream::Failure& failure) {
            std::chrono::seconds(1));
       return;
     case Kind::kTooLarge:
-      fail(CallOutcome::kBadReply, 502, -32603,
-           "the upstream's reply is larger than limits.response", word(failure.kind));
+      // geth's words and code, as for a batch whose replies together are too large.
+      fail(CallOutcome::kBadReply, 200, -32003, "response too large", word(failure.kind));
       return;
     case Kind::kClosed:
     case Kind::kProtocol:
