@@ -100,7 +100,9 @@ void Call::route(TimePoint now) {
 
 bool Call::attempt(std::uint32_t upstream, TimePoint now, bool fresh) {
   upstream::Pool& pool = *chain().pools[upstream];
-  upstream::Connection* connection = fresh ? pool.take_fresh(now) : pool.take(now);
+  const bool careful =
+      method_->resend == ethereum::Resend::kNever || method_->resend == ethereum::Resend::kPinned;
+  upstream::Connection* connection = fresh ? pool.take_fresh(now) : pool.take(now, careful);
   if (connection == nullptr) return false;
   static_cast<void>(chain().spec->upstreams[upstream].rate->take(now));
   connection_ = connection;

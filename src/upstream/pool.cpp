@@ -13,13 +13,14 @@ Pool::Pool(net::Loop& loop, std::shared_ptr<Shared> shared, std::uint32_t connec
       connections_min_(connections_min),
       listener_(listener) {}
 
-Connection* Pool::take(TimePoint now) {
+Connection* Pool::take(TimePoint now, bool careful) {
   while (!idle_.empty()) {
     Connection& connection = *idle_.back();
     idle_.pop_back();
     if (now >= connection.expires_at()) {
       connection.close(CloseReason::kAge);
-    } else if (now - connection.idle_since() > kLookAfter && !connection.looks_alive()) {
+    } else if ((careful || now - connection.idle_since() > kLookAfter) &&
+               !connection.looks_alive()) {
       connection.close(CloseReason::kPeerClosed);
     } else {
       return &connection;

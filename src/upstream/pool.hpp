@@ -28,8 +28,10 @@ class Pool final : public ConnectionOwner {
   Pool(net::Loop& loop, std::shared_ptr<Shared> shared, std::uint32_t connections_min,
        PoolListener& listener);
 
-  /// A connection for one call: idle, or dialling. Null at the cap.
-  [[nodiscard]] Connection* take(TimePoint now);
+  /// A connection for one call: idle, or dialling. Null at the cap. `careful`: for a call that cannot
+  /// be replayed should the connection turn out dead, so it is looked at first, which costs a system
+  /// call.
+  [[nodiscard]] Connection* take(TimePoint now, bool careful = false);
   /// A fresh connection, never a kept one: for the replay of a call that met a dead one.
   [[nodiscard]] Connection* take_fresh(TimePoint now);
   /// Dials until the minimum is there.
