@@ -43,7 +43,7 @@ options=(--test --test-reporter=./support/reporter.js --test-reporter-destinatio
 # Old enough to lack it, it is slower by nothing but the machine's load.
 [[ $(node --help) == *--test-concurrency* ]] && options+=(--test-concurrency=1)
 files=()
-for file in *_test.js clients/*_test.js; do
+for file in clients/*_test.js *_test.js; do
   [ -e "$file" ] || continue
   [ ${#names[@]} = 0 ] && files+=("$file")
   for name in ${names[@]+"${names[@]}"}; do

@@ -2,9 +2,10 @@
 // One suite of cases, run against a node and, on a second node with the same chain, through Sluice:
 // what the client library makes of it must be the same to the last byte.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe } from 'node:test';
 import { Anvil } from './anvil.js';
 import { Sluice } from './sluice.js';
+import { test } from './test.js';
 
 /** Outcomes as text: numbers of any size, bytes, errors' own fields; no functions, no order of keys. */
 export function canonical(value) {
@@ -55,7 +56,7 @@ export function compare(title, { open, cases, wire = 'url', config = {} }) {
       await Promise.all((nodes ?? []).map((node) => node.kill()));
     });
     for (const [name, run] of cases) {
-      test(name, { timeout: 60_000 }, async () => {
+      test(name, async () => {
         const sides = await Promise.allSettled([
           told('directly', () => run(direct)), told('through Sluice', () => run(through))]);
         const failed = sides.find((side) => side.status === 'rejected');
