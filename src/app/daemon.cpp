@@ -263,10 +263,7 @@ void Daemon::on_signal(int signal) {
   } else if (phase_ == Phase::kStarting || phase_ == Phase::kServing) {
     begin_shutdown();
   } else {
-    log::warn("stopping_now", "a second signal: stopping at once");
-    std::size_t cut = 0;
-    for (const auto& worker : workers_) cut += worker->load()->load();
-    finish(cut == 0 ? 0 : 3);
+    cut("a second signal: calls were cut");
   }
 }
 
@@ -298,13 +295,17 @@ void Daemon::watch_drain(TimePoint until) {
     phase_deadline_.set(now() + std::chrono::milliseconds(5));
     return;
   }
+  cut("the grace time has passed: calls were cut");
+}
+
+void Daemon::cut(std::string_view why) {
   std::size_t cut = 0;
   for (const auto& worker : workers_) {
     std::promise<std::size_t> calls;
     worker->post([&] { calls.set_value(worker->frontend().cut()); });
     cut += calls.get_future().get();
   }
-  log::warn("calls_cut", "the grace time has passed: calls were cut", {{"calls", cut}});
+  log::warn("calls_cut", why, {{"calls", cut}});
   finish(cut == 0 ? 0 : 3);
 }
 

@@ -75,6 +75,8 @@ class Daemon final : public health::Observer {
   void begin_shutdown();
   void begin_drain();
   void watch_drain(TimePoint until);
+  /// Ends every client's connection at once; the exit code tells whether that cut calls.
+  void cut(std::string_view why);
   void finish(int code);
 
   void tell_workers(const health::UpstreamTarget& upstream, bool abandon);

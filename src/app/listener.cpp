@@ -101,10 +101,12 @@ net::TcpEndpoint Listener::endpoint() const {
 }
 
 void Listener::start() {
+  started_ = true;
   wait();
 }
 
 void Listener::stop() {
+  if (started_ && acceptor_.is_open()) static_cast<void>(accept_waiting());
   pause_.clear();
   net::ErrorCode ignored;
   acceptor_.close(ignored);
@@ -118,6 +120,10 @@ void Listener::wait() {
 }
 
 void Listener::accept_all() {
+  if (accept_waiting()) wait();
+}
+
+bool Listener::accept_waiting() {
   // Bounded, so that a flood leaves room for what else the control thread has to do.
   for (int i = 0; i < 256; ++i) {
     net::TcpEndpoint peer;
@@ -132,11 +138,11 @@ void Listener::accept_all() {
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       shed();
       pause_.set(now() + std::chrono::milliseconds(50));
-      return;
+      return false;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) break;
   }
-  wait();
+  return true;
 }
 
 void Listener::shed() {

@@ -67,6 +67,7 @@ class Listener {
 
   [[nodiscard]] Result<void> bind(const net::TcpEndpoint& endpoint);
   void start();
+  /// Takes in who has connected already, then closes.
   void stop();
   void set_options(std::shared_ptr<const frontend::ListenerOptions> options) {
     options_ = std::move(options);
@@ -80,6 +81,8 @@ class Listener {
  private:
   void wait();
   void accept_all();
+  /// False when there are no descriptors left: it has paused.
+  [[nodiscard]] bool accept_waiting();
   void shed();
 
   net::Loop& loop_;
@@ -89,6 +92,7 @@ class Listener {
   net::TcpEndpoint requested_;
   net::Deadline pause_;
   int reserve_fd_ = -1;
+  bool started_ = false;
 };
 
 }  // namespace sluice::app

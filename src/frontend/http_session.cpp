@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <sys/socket.h>
+
 #include "net/tls.hpp"
 
 namespace sluice::frontend {
@@ -15,6 +17,8 @@ namespace {
 /// them back.
 constexpr Duration kParkAfter = std::chrono::seconds(1);
 constexpr Duration kLinger = std::chrono::seconds(1);
+/// While draining, a client that was here a moment ago has this long to ask once more.
+constexpr Duration kLastCall = std::chrono::seconds(1);
 constexpr std::size_t kLingerBytes = 1048576;
 constexpr std::size_t kReadRoom = 1024;
 /// A session that goes on keeps buffers up to this size; a large request must not cost memory for
@@ -167,7 +171,7 @@ void HttpSession::on_deadline() {
       if (now() < idle_until_) {
         park();
       } else {
-        close();
+        close_unless_asked();
       }
       break;
     case State::kHead:
@@ -195,6 +199,8 @@ void HttpSession::on_deadline() {
       close();
       break;
     case State::kParked:
+      close_unless_asked();
+      break;
     case State::kLingering:
       close();
       break;
@@ -239,11 +245,28 @@ void HttpSession::linger() {
 
 void HttpSession::drain() {
   close_after_ = true;
-  if (state_ == State::kIdle || state_ == State::kParked || state_ == State::kHandshake ||
-      state_ == State::kProxyHeader ||
-      (state_ == State::kHead && (work_ == nullptr || work_->in.empty()))) {
+  if (state_ == State::kIdle) {
+    // Its next call may be on its way: it is better told to go with a reply than cut off.
+    idle_until_ = std::min(idle_until_, now() + kLastCall);
+    deadline_.set(idle_until_);
+  } else if (state_ == State::kHandshake || state_ == State::kProxyHeader) {
     close();
+  } else if (state_ == State::kParked ||
+             (state_ == State::kHead && (work_ == nullptr || work_->in.empty()))) {
+    close_unless_asked();
   }
+}
+
+/// Bytes that have come just now are a request after all: the last one on this connection.
+void HttpSession::close_unless_asked() {
+  char byte = 0;
+  const auto fd = stream_->socket().native_handle();
+  if (::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
+    close();
+    return;
+  }
+  close_after_ = true;
+  deadline_.set(now() + frontend_.options().header_timeout);
 }
 
 std::size_t HttpSession::cut() {

@@ -83,6 +83,7 @@ class HttpSession final : public Responder, public Session {
   void finish_request();
   void linger();
   void close();
+  void close_unless_asked();
   void release_workspace() noexcept;
   void shrink_workspace();
 
