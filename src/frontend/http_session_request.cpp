@@ -2,8 +2,6 @@
 // From bytes to a request that is handed up, or an answer of our own.
 #include <utility>
 
-#include <boost/asio/post.hpp>
-
 #include "frontend/http_session.hpp"
 #include "frontend/proxy_protocol.hpp"
 #include "frontend/rules.hpp"
@@ -68,8 +66,6 @@ bool HttpSession::step_proxy_header() {
     }
     auto tls = net::make_tls_stream(std::move(stream_->socket()), listener_->tls);
     auto& handshaking = *tls;
-    // The plain stream may be in the middle of telling us of these bytes.
-    net::asio::post(frontend_.loop().io, [plain = std::move(stream_)] {});
     stream_ = std::move(tls);
     state_ = State::kHandshake;
     handshaking.handshake(net::handler<&HttpSession::on_handshake>(*this));

@@ -24,6 +24,12 @@ class EdgeRead final : public asio::detail::reactor_op {
   EdgeRead() noexcept
       : reactor_op(ErrorCode(), &EdgeRead::perform_read, &EdgeRead::complete_read) {}
 
+  ~EdgeRead() {
+    if (gone_ != nullptr) *gone_ = true;
+  }
+  EdgeRead(const EdgeRead&) = delete;
+  EdgeRead& operator=(const EdgeRead&) = delete;
+
   /// True within the completion of a read that took all there was.
   [[nodiscard]] bool drained() const noexcept { return drained_; }
 
@@ -77,9 +83,12 @@ class EdgeRead final : public asio::detail::reactor_op {
     if (owner == nullptr) return;
     const ErrorCode error = self.ec_;
     const std::size_t bytes = self.bytes_transferred_;
-    const Ref<RefCounted> hold = handler.owner();
     self.drained_ = !error && bytes < self.space_.size();
+    bool gone = false;
+    self.gone_ = &gone;
     handler(error, bytes);
+    if (gone) return;
+    self.gone_ = nullptr;
     self.drained_ = false;
   }
 
@@ -88,6 +97,8 @@ class EdgeRead final : public asio::detail::reactor_op {
   std::optional<IoHandler> handler_;
   bool skip_ = false;
   bool drained_ = false;
+  /// Set while a handler runs: where to note that this was destroyed by it.
+  bool* gone_ = nullptr;
 };
 
 }  // namespace sluice::net

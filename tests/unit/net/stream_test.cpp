@@ -216,6 +216,63 @@ TEST_CASE("streams: the end of what is written is told, and reads go on") {
   }
 }
 
+TEST_CASE("plain stream: a read's handler may destroy the stream") {
+  struct Destroyer final : net::RefCounted {
+    void on_read(net::ErrorCode, std::size_t) {
+      stream.reset();
+      ++reads;
+    }
+    std::unique_ptr<net::Stream> stream;
+    std::array<char, 16> buffer{};
+    int reads = 0;
+  };
+  net::Loop loop;
+  Pair pair = connected_pair(loop);
+  const net::Ref<Destroyer> destroyer(new Destroyer);
+  destroyer->stream = net::make_plain_stream(std::move(pair.ours));
+  destroyer->stream->read(destroyer->buffer, net::handler<&Destroyer::on_read>(*destroyer));
+  REQUIRE(pair.theirs.send("x"));
+  CHECK(turn_until(loop, [&] { return destroyer->reads == 1; }));
+}
+
+TEST_CASE("plain stream: reads that wait for the next bytes see each message, and the end") {
+  struct Reader final : net::RefCounted {
+    void on_read(net::ErrorCode error, std::size_t bytes) {
+      if (error) {
+        ended = true;
+        return;
+      }
+      in.append(buffer.data(), bytes);
+      arm();
+    }
+    void arm() {
+      stream->read(buffer, net::handler<&Reader::on_read>(*this), net::Stream::Look::kWait);
+    }
+    std::unique_ptr<net::Stream> stream;
+    std::array<char, 64> buffer{};
+    std::string in;
+    bool ended = false;
+  };
+  net::Loop loop;
+  Pair pair = connected_pair(loop);
+  const net::Ref<Reader> reader(new Reader);
+  reader->stream = net::make_plain_stream(std::move(pair.ours));
+  reader->arm();
+  Random random(5);
+  std::string sent;
+  for (int i = 0; i < 2000; ++i) {
+    // Of the size of the buffer, too, so that it is not known whether more is there.
+    const std::string piece(1 + random.below(130), static_cast<char>('a' + i % 26));
+    REQUIRE(pair.theirs.send(piece));
+    sent += piece;
+    if (random.below(3) == 0) REQUIRE(turn_until(loop, [&] { return reader->in == sent; }));
+  }
+  REQUIRE(turn_until(loop, [&] { return reader->in == sent; }));
+  settle(loop);
+  pair.theirs.finish();
+  CHECK(turn_until(loop, [&] { return reader->ended; }));
+}
+
 TEST_CASE("plain stream: writing to a peer that has gone fails") {
   PlainFixture f;
   f.peer.reset();
