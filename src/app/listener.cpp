@@ -114,9 +114,11 @@ void Listener::stop() {
 
 void Listener::wait() {
   if (!acceptor_.is_open()) return;
-  acceptor_.async_wait(net::TcpAcceptor::wait_read, [this](net::ErrorCode error) {
-    if (!error) accept_all();
-  });
+  // A reload may drop the listener when its wait has ended well already, but not come here yet.
+  acceptor_.async_wait(net::TcpAcceptor::wait_read,
+                       [this, alive = std::weak_ptr<int>(alive_)](net::ErrorCode error) {
+                         if (!error && !alive.expired()) accept_all();
+                       });
 }
 
 void Listener::accept_all() {

@@ -91,6 +91,7 @@ class Listener {
   net::TcpAcceptor acceptor_;
   net::TcpEndpoint requested_;
   net::Deadline pause_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
   int reserve_fd_ = -1;
   bool started_ = false;
 };
