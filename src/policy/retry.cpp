@@ -70,8 +70,8 @@ RetryDecision decide(const RetryPolicy& policy, RetryState& state, const FailedA
 
   if (!unsent && !resendable(resend)) return give_up(GiveUp::kMethod);
   if (now >= deadline) return give_up(GiveUp::kDeadline);
-  if (stale && !state.replayed) {
-    state.replayed = true;
+  if (stale && state.replays <= state.retries) {
+    ++state.replays;
     return {
         .action = RetryAction::kReplaySame, .reason = GiveUp::kNone, .backoff = Duration::zero()};
   }

@@ -65,7 +65,8 @@ struct RetryPolicy {
 /// Of one call, from its first attempt on; the caller keeps it and hands it in at each failure.
 struct RetryState {
   std::uint32_t retries = 0;
-  bool replayed = false;
+  /// At most one for each upstream that the call was sent to.
+  std::uint32_t replays = 0;
   /// Some attempt may have run: if the call fails, a write's outcome is unknown.
   bool maybe_sent = false;
 };
@@ -102,9 +103,9 @@ struct RetryDecision {
 /// Whether a failed attempt is followed by another; counts it in `state` and withdraws from
 /// `budget` if so.
 /// - surely not sent: any method goes elsewhere, without spending;
-/// - stale connection: one replay, without spending and without counting as a retry, unless the
-/// method is pinned or
-///   never resent and bytes were written; a second one is like any cut connection;
+/// - stale connection: one replay at each upstream, without spending and without counting as a
+///   retry, unless the method is pinned or never resent and bytes were written; a second one at the
+///   same upstream is like any cut connection;
 /// - upstream lost: elsewhere for reads and broadcasts by hash, without spending: only what was
 /// under way when an upstream went is moved, so there is no storm to guard against;
 /// - maybe sent, or judged retryable: elsewhere for reads and broadcasts by hash, and spends.

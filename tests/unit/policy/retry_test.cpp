@@ -76,13 +76,14 @@ TEST_CASE("what each failure allows for each resend class") {
   }
 }
 
-TEST_CASE("a stale connection is replayed once, then it is a cut connection like any other") {
+TEST_CASE("a stale connection is replayed once at each upstream, then it is a cut connection") {
   Fixture f;
   f.policy.retries_max = 1;
   const auto stale = failed(Failure::kStaleConnection);
   CHECK(f(stale, Resend::kFreely).action == RetryAction::kReplaySame);
   CHECK(f(stale, Resend::kFreely).action == RetryAction::kElsewhere);
   CHECK(f.spent() == Approx(1.0));
+  CHECK(f(stale, Resend::kFreely).action == RetryAction::kReplaySame);
   CHECK(f(stale, Resend::kFreely).reason == GiveUp::kAttempts);
 }
 
