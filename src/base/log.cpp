@@ -117,7 +117,7 @@ class AccessFields {
   [[nodiscard]] std::size_t count() const { return count_; }
 
  private:
-  static constexpr std::size_t kFieldsMax = 17;  // the members of AccessEntry
+  static constexpr std::size_t kFieldsMax = 18;  // the members of AccessEntry
   std::array<Field, kFieldsMax> fields_{};
   std::size_t count_ = 0;
 };
@@ -176,6 +176,7 @@ void access(const AccessEntry& entry) {
   AccessFields fields;
   fields.text("request_id", entry.request_id);
   fields.text("client", entry.client);
+  fields.text("address", entry.address);
   fields.text("transport", entry.transport);
   fields.text("chain", entry.chain);
   fields.text("method", entry.method);

@@ -116,7 +116,7 @@ inline void error(std::string_view event, std::string_view msg, Fields fields = 
 /// phase was not reached and is left out, as are empty strings and codes of 0. Never params,
 /// bodies, keys or upstream URLs.
 struct AccessEntry {
-  std::string_view request_id, client, transport, chain, method, upstream, outcome;
+  std::string_view request_id, client, address, transport, chain, method, upstream, outcome;
   std::uint32_t attempts = 0;
   int http_status = 0;
   int rpc_code = 0;

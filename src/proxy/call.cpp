@@ -188,6 +188,7 @@ void Call::account(CallOutcome outcome, int status, int code, std::uint64_t byte
   if (!always && worker.random().uniform() >= limits.access_sample) return;
   log::access({.request_id = exchange_.request_id(),
                .client = exchange_.client().name,
+               .address = exchange_.address(),
                .transport = exchange_.caller().websocket ? "websocket" : "http",
                .chain = spec.name,
                .method = method_->name,

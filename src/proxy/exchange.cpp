@@ -22,14 +22,16 @@ constexpr std::size_t kCountedMin = 16384;
 
 Exchange::Exchange(Worker& worker, net::Ref<Runtime> runtime, const Caller& caller,
                    net::Ref<frontend::Responder> responder, std::string_view request_id,
-                   TimePoint started)
+                   std::string_view address, TimePoint started)
     : worker_(worker),
       runtime_(std::move(runtime)),
       caller_(caller),
       responder_(std::move(responder)),
       started_(started),
-      request_id_size_(std::min(request_id.size(), request_id_.size())) {
+      request_id_size_(std::min(request_id.size(), request_id_.size())),
+      address_size_(std::min(address.size(), address_.size())) {
   std::memcpy(request_id_.data(), request_id.data(), request_id_size_);
+  std::memcpy(address_.data(), address.data(), address_size_);
 }
 
 Exchange::~Exchange() {

@@ -37,7 +37,8 @@ struct Caller {
 class Exchange final : public net::RefCounted {
  public:
   Exchange(Worker& worker, net::Ref<Runtime> runtime, const Caller& caller,
-           net::Ref<frontend::Responder> responder, std::string_view request_id, TimePoint started);
+           net::Ref<frontend::Responder> responder, std::string_view request_id,
+           std::string_view address, TimePoint started);
 
   ~Exchange() override;
 
@@ -54,6 +55,10 @@ class Exchange final : public net::RefCounted {
   [[nodiscard]] TimePoint started() const noexcept { return started_; }
   [[nodiscard]] std::string_view request_id() const noexcept {
     return {request_id_.data(), request_id_size_};
+  }
+  /// Of the client, as text.
+  [[nodiscard]] std::string_view address() const noexcept {
+    return {address_.data(), address_size_};
   }
   [[nodiscard]] frontend::Responder& responder() noexcept { return *responder_; }
   [[nodiscard]] bool in_body(std::string_view part) const noexcept {
@@ -93,6 +98,9 @@ class Exchange final : public net::RefCounted {
   const TimePoint started_;
   std::array<char, 64> request_id_;
   std::size_t request_id_size_ = 0;
+  /// Room for an IPv6 address with its scope left out; longer ones are cut.
+  std::array<char, 46> address_;
+  std::size_t address_size_ = 0;
   bool batch_ = false;
   bool starting_ = false;
   std::optional<Call> single_;

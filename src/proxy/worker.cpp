@@ -27,9 +27,10 @@ bool acceptable_id(std::string_view id) {
 /// by name.
 class WebSocketChannel final : public frontend::Channel {
  public:
-  WebSocketChannel(Worker& worker, const Caller& caller)
+  WebSocketChannel(Worker& worker, const Caller& caller, std::string_view address)
       : worker_(worker),
         caller_(caller),
+        address_(address),
         runtime_(worker.runtime()),
         chain_(runtime_->snapshot->chains[caller.chain].name),
         client_(runtime_->snapshot->clients[caller.client].name) {
@@ -44,7 +45,7 @@ class WebSocketChannel final : public frontend::Channel {
       return;
     }
     const net::Ref<Exchange> exchange(new Exchange(worker_, runtime_, caller_, std::move(responder),
-                                                   worker_.make_request_id({}), now()));
+                                                   worker_.make_request_id({}), address_, now()));
     exchange->run(body);
   }
 
@@ -63,6 +64,7 @@ class WebSocketChannel final : public frontend::Channel {
 
   Worker& worker_;
   Caller caller_;
+  const std::string address_;
   net::Ref<Runtime> runtime_;
   const std::string chain_;
   const std::string client_;
@@ -160,7 +162,7 @@ void Worker::handle(const frontend::Request& request, net::Ref<frontend::Respond
   }
   const net::Ref<Exchange> exchange(new Exchange(*this, runtime_, *caller, std::move(responder),
                                                  make_request_id(request.head.request_id),
-                                                 started));
+                                                 request.peer, started));
   exchange->run(request.body);
 }
 
@@ -174,7 +176,8 @@ void Worker::refuse(frontend::Responder& responder, const frontend::Refusal& ref
 frontend::Opened Worker::open_websocket(const frontend::Request& request) {
   const auto caller = find_caller(*runtime_->snapshot, request);
   if (!caller) return {nullptr, caller.error()};
-  return {net::Ref<frontend::Channel>(new WebSocketChannel(*this, *caller)), std::nullopt};
+  return {net::Ref<frontend::Channel>(new WebSocketChannel(*this, *caller, request.peer)),
+          std::nullopt};
 }
 
 bool Worker::knows_path(std::string_view path) const {

@@ -390,6 +390,24 @@ def secrets():
                 check(b"Q0FOQVJZ" not in text, "an encoded secret shows")
 
 
+def addresses():
+    """Whose address the access log has: the peer's, or what a trusted proxy says of it."""
+    cases = [(["127.0.0.0/8"], "203.0.113.7", "203.0.113.7"), (["127.0.0.0/8"], "198.51.100.1, 203.0.113.7", "203.0.113.7"),
+             (["127.0.0.0/8", "203.0.113.0/24"], "198.51.100.1, 203.0.113.7", "198.51.100.1"), (["127.0.0.0/8"], "2001:db8::1", "2001:db8::1"),
+             (["127.0.0.0/8"], "nonsense", "127.0.0.1"), (["127.0.0.0/8"], "198.51.100.1, nonsense", "127.0.0.1"),
+             (["10.0.0.0/8"], "203.0.113.7", "127.0.0.1"), ([], "203.0.113.7", "127.0.0.1"), (["127.0.0.0/8"], None, "127.0.0.1")]
+    with ScriptedUpstream() as upstream:
+        for trusted, forwarded, expected in cases:
+            config = {"chain_id": 1337, "upstreams": [upstream.url], "trusted_proxies": trusted, "log": {"access": {"sample": "100%"}}}
+            extra = headers(X_Forwarded_For=forwarded) if forwarded else []
+            with Sluice(config) as sluice:
+                sluice.rpc(GOOD, headers=extra)
+                with WebSocket(sluice.http, headers=extra) as ws:
+                    ws.rpc(GOOD)
+                lines = poll(lambda: len(found := sluice.log_lines("call")) == 2 and found, "both calls are logged")
+                equal([line["address"] for line in lines], [expected] * 2, f"addresses for {forwarded} with {trusted} trusted")
+
+
 def admin_port(stage):
     """The side port has limits of its own, and is not to be had on the clients' port."""
     sluice = stage.sluice
@@ -522,5 +540,6 @@ def cases(full):
             yield "key_prefixes_cost_the_same", lambda: key_prefixes_cost_the_same(stage)
     yield "timeout_cannot_lengthen", timeout_cannot_lengthen
     yield "steering", steer
+    yield "addresses_in_the_access_log", addresses
     yield "priority_lowers", priority_lowers
     yield "secrets_show_nowhere", secrets

@@ -303,6 +303,7 @@ TEST_CASE("an access line has what is known and leaves out what was not reached"
   log_ns::AccessEntry entry;
   entry.request_id = "r-1";
   entry.client = "bot\n-a";
+  entry.address = "192.0.2.1";
   entry.transport = "http";
   entry.chain = "mainnet";
   entry.method = "eth_call";
@@ -324,7 +325,8 @@ TEST_CASE("an access line has what is known and leaves out what was not reached"
   const std::vector<std::string> lines = lines_of(ends.read_all());
   REQUIRE(lines.size() == 2);
   CHECK(contains(lines[0], R"("event":"call","msg":"call finished","request_id":"r-1",)"
-                           R"("client":"bot\n-a","transport":"http","chain":"mainnet",)"
+                           R"("client":"bot\n-a","address":"192.0.2.1","transport":"http",)"
+                           R"("chain":"mainnet",)"
                            R"("method":"eth_call","upstream":"a","attempts":2,"outcome":"ok",)"
                            R"("http_status":200,"rpc_code":-32000,"bytes_in":10,"bytes_out":20,)"
                            R"("total_s":0.012346,"queue_s":0,"upstream_s":0.012,)"
