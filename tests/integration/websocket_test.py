@@ -191,6 +191,7 @@ ROWS += [
     ("client_leaves_with_calls_in_flight", lambda s: leaves(s)),
     ("large_result", lambda s: large_result(s)),
     ("slow_reader_is_cut", lambda s: slow_reader(s)),
+    ("close_frame_never_answered", lambda s: unanswered_close(s)),
     ("server_shuts_down", lambda s: going_away()),
 ]
 
@@ -437,6 +438,17 @@ def slow_reader(stage):
         stage.sluice.rpc(GOOD)
     grown = stage.sluice.rss() - before
     check(grown < 150 << 20, "memory for a slow reader", f"{grown} bytes")
+
+
+def unanswered_close(stage):
+    """Who never says goodbye in return is left behind after some seconds."""
+    def open_ones():
+        return stage.sluice.metric("sluice_client_connections", protocol="websocket")
+    poll(lambda: open_ones() == 0, "no other WebSocket is open")
+    with stage.case(0, "websocket_protocol"), WebSocket(stage.sluice.http) as ws:
+        ws.send(text(mask=None))
+        equal(ws.read_close(), 1002, "code of the close frame")
+        poll(lambda: open_ones() == 0, "the connection is given up", 8)
 
 
 def going_away():
