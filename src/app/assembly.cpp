@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 #include "config/words.hpp"
@@ -186,7 +187,9 @@ proxy::ChainSpec Assembly::chain(const config::Config& config, const config::Cha
   auto& kept = chains_[chain.name];
   if (kept == nullptr || (chain.chain_id != 0 && kept->chain_id.load() != 0 &&
                           kept->chain_id.load() != chain.chain_id)) {
-    kept = std::make_shared<proxy::ChainShared>(queue);
+    kept = std::make_shared<proxy::ChainShared>(queue, workers_);
+    // What is known of its upstreams was true of another chain.
+    std::erase_if(upstreams_, [&](const auto& item) { return item.first.first == chain.name; });
   }
   kept->queue.set(queue);
   if (chain.chain_id != 0) kept->chain_id.store(chain.chain_id);
@@ -205,6 +208,7 @@ proxy::ChainSpec Assembly::chain(const config::Config& config, const config::Cha
     spec.upstreams.push_back(upstream(config, chain, item, materials, spec.slot));
   }
   set_filter_tags(spec.upstreams);
+  for (auto& item : spec.upstreams) item.wait_slot = kept->wait_slot(item.shared);
   spec.masks.push_back(mask(config, chain, nullptr));
   for (std::size_t i = 1; i < next.clients.size(); ++i) {
     spec.masks.push_back(mask(config, chain, &config.clients[i - 1].methods));
@@ -250,7 +254,23 @@ std::shared_ptr<const proxy::Snapshot> Assembly::snapshot(const config::Config& 
                   .retry_after = static_cast<proxy::RetryAfter>(limits.retry_after),
                   .access_sample = config.log.access.sample,
                   .access_slow = config.log.access.slow};
+  forget_others(*next);
   return next;
+}
+
+void Assembly::forget_others(const proxy::Snapshot& current) {
+  std::set<const void*> used;
+  for (const auto& client : current.clients) used.insert(client.rate.get());
+  for (const auto& chain : current.chains) {
+    used.insert(chain.shared.get());
+    for (const auto& upstream : chain.upstreams) {
+      used.insert(upstream.shared.get());
+      used.insert(upstream.rate.get());
+    }
+  }
+  std::erase_if(chains_, [&](const auto& item) { return !used.contains(item.second.get()); });
+  std::erase_if(upstreams_, [&](const auto& item) { return !used.contains(item.second.get()); });
+  std::erase_if(gates_, [&](const auto& item) { return !used.contains(item.second.second.get()); });
 }
 
 std::shared_ptr<const frontend::Options> Assembly::frontend_options(const config::Config& config) {

@@ -32,7 +32,8 @@ struct Materials {
 /// to the next: upstreams, chains and rate limits by name. Control thread only.
 class Assembly {
  public:
-  explicit Assembly(metrics::Registry& registry) : registry_(registry) {}
+  Assembly(metrics::Registry& registry, std::size_t workers)
+      : registry_(registry), workers_(workers) {}
 
   /// Nothing is changed for anybody until the snapshot is installed.
   [[nodiscard]] std::shared_ptr<const proxy::Snapshot> snapshot(const config::Config& config,
@@ -56,7 +57,11 @@ class Assembly {
                                              const Materials& materials, metrics::ChainSlot slot);
   [[nodiscard]] std::shared_ptr<proxy::RateGate> gate(const std::string& name, double per_second);
 
+  /// What is in use no more is forgotten: should it come back, it must prove itself anew.
+  void forget_others(const proxy::Snapshot& current);
+
   metrics::Registry& registry_;
+  const std::size_t workers_;
   std::shared_ptr<upstream::Ceiling> ceiling_ = std::make_shared<upstream::Ceiling>();
   std::shared_ptr<proxy::MemoryCeiling> memory_ = std::make_shared<proxy::MemoryCeiling>();
   std::map<std::string, std::shared_ptr<proxy::ChainShared>> chains_;

@@ -106,7 +106,7 @@ void Daemon::start_workers(const config::Config& config) {
                                          : std::max(1U, std::thread::hardware_concurrency());
   registry_ = std::make_unique<metrics::Registry>(count, label_sets());
   registry_->add_collector([this](metrics::Emitter& emitter) { collect(emitter); });
-  assembly_ = std::make_unique<Assembly>(*registry_);
+  assembly_ = std::make_unique<Assembly>(*registry_, count);
   monitor_ = std::make_unique<health::Monitor>(loop_, *this, random_seed());
   const auto options = Assembly::frontend_options(config);
   const auto trusted = Assembly::trusted(config);

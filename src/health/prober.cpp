@@ -78,7 +78,7 @@ void Prober::send(std::string_view method) {
     connection_ = new upstream::Connection(loop_, own_, owner_);
     connection_->connect(sent_at_);
   }
-  connection_->start({++id_, method, "[]"}, *this, sent_at_, sent_at_ + timeout_);
+  connection_->start({++id_, method, "[]"}, *this, sent_at_ + timeout_);
 }
 
 bool Prober::judge(const upstream::ReplyHead& head, std::string_view body) {

@@ -19,6 +19,9 @@ class RefCounted {
   RefCounted(const RefCounted&) = delete;
   RefCounted& operator=(const RefCounted&) = delete;
 
+  /// How many hold it: to tell whoever keeps one that it is the last.
+  [[nodiscard]] std::uint32_t references() const noexcept { return references_; }
+
   friend void intrusive_ptr_add_ref(const RefCounted* object) noexcept { ++object->references_; }
   friend void intrusive_ptr_release(const RefCounted* object) noexcept {
     if (--object->references_ == 0) delete object;

@@ -39,13 +39,21 @@ std::expected<WaitHandle, PushRefusal> WaitQueue::push(const Waiter& waiter, Tim
   return WaitHandle{slot, node.generation};
 }
 
+std::uint32_t WaitQueue::most_urgent(UpstreamSet bit) const noexcept {
+  for (const Tree& tree : trees_) {
+    if (const std::uint32_t node = first_for(tree, bit); node != kNil) return node;
+  }
+  return kNil;
+}
+
+const Waiter* WaitQueue::next_for(std::uint32_t upstream) const noexcept {
+  const std::uint32_t node = most_urgent(bit_of(upstream));
+  return node == kNil ? nullptr : &nodes_[node].waiter;
+}
+
 std::optional<Granted> WaitQueue::pop_for(std::uint32_t upstream) noexcept {
   const UpstreamSet bit = bit_of(upstream);
-  std::uint32_t chosen = kNil;
-  for (const Tree& tree : trees_) {
-    chosen = first_for(tree, bit);
-    if (chosen != kNil) break;
-  }
+  std::uint32_t chosen = most_urgent(bit);
   if (chosen == kNil) return std::nullopt;
   reserve_due_ += options_.reserve;
   if (reserve_due_ >= 1.0) {

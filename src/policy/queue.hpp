@@ -66,6 +66,9 @@ class WaitQueue {
   /// Takes out the most urgent waiter that may use this upstream: highest priority, then earliest
   /// deadline.
   [[nodiscard]] std::optional<Granted> pop_for(std::uint32_t upstream) noexcept;
+  /// Whom pop_for() would take out, shares of other priorities left aside; null when nobody. Valid
+  /// until the queue changes.
+  [[nodiscard]] const Waiter* next_for(std::uint32_t upstream) const noexcept;
   /// Takes out one waiter whose deadline is not after `now`; call until it returns nothing.
   [[nodiscard]] std::optional<Granted> expire(TimePoint now) noexcept;
   /// False when that stay has ended already.
@@ -100,6 +103,7 @@ class WaitQueue {
   [[nodiscard]] bool before(std::uint32_t a, std::uint32_t b) const noexcept;
   [[nodiscard]] UpstreamSet below(std::uint32_t node) const noexcept;
   [[nodiscard]] std::uint32_t first_for(const Tree& tree, UpstreamSet bit) const noexcept;
+  [[nodiscard]] std::uint32_t most_urgent(UpstreamSet bit) const noexcept;
   [[nodiscard]] std::uint32_t earliest(UpstreamSet bit) const noexcept;
   [[nodiscard]] Tree& tree_of(std::uint32_t node) noexcept;
   [[nodiscard]] std::uint32_t allocate();

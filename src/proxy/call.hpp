@@ -37,8 +37,10 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   Call& operator=(const Call&) = delete;
 
   void start();
-  /// Capacity has become free for a call that waited: route again.
-  void granted();
+  /// Capacity has become free for a call that waited: route again. False when it waits again.
+  [[nodiscard]] bool granted();
+  /// Gives up, without a reply.
+  void cut();
   /// Out of the queue, to be granted at once; false when a grant is on its way already.
   [[nodiscard]] bool leave_queue();
   [[nodiscard]] const ChainShared& waits_for() const noexcept;

@@ -37,9 +37,10 @@ bool Call::fit(std::size_t upstream, TimePoint now, Fit least) const {
   const std::uint64_t head = shared.head.load(relaxed);
   using ethereum::BlockRef;
   if (block_.number != 0 && block_.number <= chain_head && head < block_.number) return false;
-  const bool newest = block_.kind == BlockRef::kLatest || block_.kind == BlockRef::kPending ||
-                      block_.kind == BlockRef::kSafe || block_.kind == BlockRef::kFinalized;
-  return !newest || shared.lag.load(relaxed) <= chain().spec->lag_prefer;
+  // A call that names no block asks of the newest all the same: eth_blockNumber, gas prices, what
+  // became of a transaction.
+  const bool past = block_.kind == BlockRef::kNumber || block_.kind == BlockRef::kEarliest;
+  return past || shared.lag.load(relaxed) <= chain().spec->lag_prefer;
 }
 
 policy::UpstreamSet Call::eligible(policy::UpstreamSet among, TimePoint now, Fit least) const {
@@ -111,7 +112,7 @@ bool Call::attempt(std::uint32_t upstream, TimePoint now, bool fresh) {
   ++attempts_;
   wire_id_ = exchange_.worker().next_wire_id();
   attempt_started_ = now;
-  connection->start({wire_id_, method_name_, params_}, *this, now, attempt_deadline(now));
+  connection->start({wire_id_, method_name_, params_}, *this, attempt_deadline(now));
   return true;
 }
 
@@ -157,7 +158,7 @@ const ChainShared& Call::waits_for() const noexcept {
 
 bool Call::leave_queue() {
   if (std::exchange(awaiting_probe_, false)) return true;
-  return waiting_ && chain().spec->shared->queue.cancel(*waiting_);
+  return waiting_ && chain().spec->shared->queue.cancel(exchange_.worker().index(), *waiting_);
 }
 
 void Call::wait(policy::UpstreamSet among, TimePoint now) {
@@ -170,10 +171,15 @@ void Call::wait(policy::UpstreamSet among, TimePoint now) {
     wait_timed_out(now);
     return;
   }
+  policy::UpstreamSet slots = 0;
+  for (policy::UpstreamSet left = among; left != 0; left &= left - 1) {
+    const auto i = static_cast<std::size_t>(std::countr_zero(left));
+    slots |= policy::bit_of(spec.upstreams[i].wait_slot);
+  }
   wait_key_ = worker.add_waiter(*this);
   const auto pushed = spec.shared->queue.push({.priority = exchange_.caller().priority,
                                                .deadline = until,
-                                               .upstreams = among,
+                                               .upstreams = slots,
                                                .client = worker.index(),
                                                .call = wait_key_},
                                               now);
@@ -190,7 +196,8 @@ void Call::wait(policy::UpstreamSet among, TimePoint now) {
   worker.look_again(chain(), among);
 }
 
-void Call::granted() {
+bool Call::granted() {
+  const net::Ref<Exchange> hold(&exchange_);
   waiting_.reset();
   timer_.reset();
   const TimePoint time = now();
@@ -198,6 +205,20 @@ void Call::granted() {
   exchange_.worker().metrics().queue_wait(
       chain().spec->slot, static_cast<std::size_t>(exchange_.caller().priority), time - queued_at_);
   route(time);
+  return !waiting_;
+}
+
+void Call::cut() {
+  if (done_ || method_ == nullptr) return;
+  done_ = true;
+  timer_.reset();
+  static_cast<void>(leave_queue());
+  exchange_.worker().remove_waiter(wait_key_);
+  if (const auto connection = std::exchange(connection_, nullptr); connection != nullptr) {
+    account_attempt(kAttemptCancelled, now());
+    connection->abandon();
+  }
+  account(CallOutcome::kCancelled, 499, 0, stream_bytes_);
 }
 
 void Call::on_wait_over() {
@@ -216,7 +237,7 @@ void Call::on_wait_over() {
     return;
   }
   // Granted already: the grant is on its way from another worker.
-  if (!waiting_ || !chain().spec->shared->queue.cancel(*waiting_)) return;
+  if (!leave_queue()) return;
   waiting_.reset();
   Worker& worker = exchange_.worker();
   worker.remove_waiter(wait_key_);
@@ -245,6 +266,15 @@ void Call::no_upstream() {
   }
   if (!kept_error_.empty()) {
     deliver();
+    return;
+  }
+  const upstream::Shared* owner =
+      pinned_ ? chain().spec->upstreams[*pinned_].shared.get() : nullptr;
+  if (owner != nullptr && owner->probed.load() && !owner->in_rotation.load() &&
+      !owner->answering.load()) {
+    // A node that went down takes its filters with it. Clients that are told so make another on a
+    // node that lives; told to come again, they would wait for as long as the node is away.
+    fail(CallOutcome::kUnavailable, 200, -32000, "filter not found", "filter_lost");
     return;
   }
   fail(CallOutcome::kUnavailable, 503, -32603, "no upstream can take the call now",

@@ -60,6 +60,7 @@ void Exchange::shed_for_memory(const jsonrpc::Message& message) {
 
 void Exchange::run(std::string_view body) {
   self_ = this;
+  worker_.enter(*this);
   body_ = body;
   const jsonrpc::Message& message = worker_.splitter().split(body, snapshot().limits.json);
   if (message.error_code != 0) {
@@ -118,6 +119,8 @@ void Exchange::finished(Call& call, std::span<const std::string_view> pieces, in
 }
 
 void Exchange::hold_reply(std::size_t position, std::span<const std::string_view> pieces) {
+  // A notification has no reply, not even that it would have been too large.
+  if (pieces.empty()) return;
   std::size_t bytes = 0;
   for (const auto piece : pieces) bytes += piece.size();
   std::string& held = replies_[position];
@@ -200,10 +203,22 @@ void Exchange::reply(int status, std::string_view headers,
   }
   const net::Ref<frontend::Responder> responder = std::move(responder_);
   responder->reply({.status = status, .headers = headers, .body = pieces});
-  self_ = nullptr;
+  end();
 }
 
 void Exchange::streamed() {
+  end();
+}
+
+void Exchange::cut() {
+  const net::Ref<Exchange> hold(this);
+  if (single_) single_->cut();
+  for (const auto& call : calls_) call->cut();
+  end();
+}
+
+void Exchange::end() {
+  worker_.leave(*this);
   responder_ = nullptr;
   self_ = nullptr;
 }

@@ -43,6 +43,8 @@ class Exchange final : public net::RefCounted {
   ~Exchange() override;
 
   void run(std::string_view body);
+  /// Gives up all of it, without a reply.
+  void cut();
 
   // For calls.
   [[nodiscard]] Worker& worker() noexcept { return worker_; }
@@ -87,7 +89,14 @@ class Exchange final : public net::RefCounted {
   void hold_reply(std::size_t position, std::span<const std::string_view> pieces);
   [[nodiscard]] std::string_view plain_headers();
 
+  friend class Worker;
+
+  void end();
+
   Worker& worker_;
+  /// Among the worker's exchanges that have not ended.
+  Exchange* newer_ = nullptr;
+  Exchange* older_ = nullptr;
   /// Held from run() until the reply: calls in flight are known to connections by plain pointers
   /// only.
   net::Ref<Exchange> self_;

@@ -25,9 +25,12 @@ struct ChainRuntime {
 /// that ends, so that a call sees one configuration from its beginning to its end.
 class Runtime final : public net::RefCounted {
  public:
-  explicit Runtime(std::shared_ptr<const Snapshot> source) : snapshot(std::move(source)) {}
+  /// `earlier`: what it takes the place of; null for the first.
+  Runtime(std::shared_ptr<const Snapshot> source, const net::Ref<Runtime>& earlier)
+      : snapshot(std::move(source)), generation(earlier == nullptr ? 1 : earlier->generation + 1) {}
 
   const std::shared_ptr<const Snapshot> snapshot;
+  const std::uint64_t generation;
   std::vector<ChainRuntime> chains;
 };
 

@@ -24,12 +24,22 @@ namespace sluice::proxy {
 /// What all workers and the control thread share about one chain; lives on across reloads under the
 /// chain's name.
 struct ChainShared {
-  explicit ChainShared(const policy::WaitQueue::Options& options) : queue(options) {}
+  ChainShared(const policy::WaitQueue::Options& options, std::size_t workers)
+      : queue(options, workers) {}
+
+  /// The bit by which waiting calls name this upstream: its own for as long as anybody holds it.
+  /// Control thread only. When all are taken, after many reloads at once, two share one, which
+  /// costs no more than wake-ups in vain.
+  [[nodiscard]] std::uint32_t wait_slot(const std::shared_ptr<upstream::Shared>& upstream);
+
   /// The chain's best credible head, 0 while unknown.
   std::atomic<std::uint64_t> head{0};
   /// As configured, or learned from the first upstream that answered; 0 while unknown.
   std::atomic<std::uint64_t> chain_id{0};
   ChainQueue queue;
+
+ private:
+  std::array<std::weak_ptr<upstream::Shared>, policy::kUpstreamsMax> wait_slots_;
 };
 
 struct UpstreamSpec {
@@ -39,6 +49,8 @@ struct UpstreamSpec {
   std::uint32_t tier = 1;
   std::shared_ptr<RateGate> rate;
   metrics::UpstreamSlot slot;
+  /// Names it in the chain's queue, the same in every snapshot.
+  std::uint32_t wait_slot = 0;
   /// Stands for the upstream in the ids of its filters; its own within the chain.
   std::uint16_t filter_tag = 0;
 };

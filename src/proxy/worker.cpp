@@ -31,20 +31,21 @@ class WebSocketChannel final : public frontend::Channel {
       : worker_(worker),
         caller_(caller),
         address_(address),
-        runtime_(worker.runtime()),
-        chain_(runtime_->snapshot->chains[caller.chain].name),
-        client_(runtime_->snapshot->clients[caller.client].name) {
+        generation_(worker.runtime()->generation),
+        chain_(worker.runtime()->snapshot->chains[caller.chain].name),
+        client_(worker.runtime()->snapshot->clients[caller.client].name) {
     caller_.websocket = true;
   }
 
   void message(std::string_view body, net::Ref<frontend::Responder> responder) override {
-    if (runtime_ != worker_.runtime() && !rebind()) {
+    if (generation_ != worker_.runtime()->generation && !rebind()) {
       constexpr std::string_view kGone =
           R"({"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"this chain or client is not configured any more"}})";
       responder->reply({.status = 503, .body = {&kGone, 1}});
       return;
     }
-    const net::Ref<Exchange> exchange(new Exchange(worker_, runtime_, caller_, std::move(responder),
+    const net::Ref<Exchange> exchange(new Exchange(worker_, worker_.runtime(), caller_,
+                                                   std::move(responder),
                                                    worker_.make_request_id({}), address_, now()));
     exchange->run(body);
   }
@@ -55,7 +56,8 @@ class WebSocketChannel final : public frontend::Channel {
     const auto chain = std::ranges::find(next.chains, chain_, &ChainSpec::name);
     const auto client = std::ranges::find(next.clients, client_, &ClientSpec::name);
     if (chain == next.chains.end() || client == next.clients.end()) return false;
-    runtime_ = worker_.runtime();
+    if (client == next.clients.begin() && !next.anonymous_allowed) return false;
+    generation_ = worker_.runtime()->generation;
     caller_.chain = static_cast<std::size_t>(chain - next.chains.begin());
     caller_.client = static_cast<std::size_t>(client - next.clients.begin());
     caller_.upstream.reset();
@@ -65,7 +67,9 @@ class WebSocketChannel final : public frontend::Channel {
   Worker& worker_;
   Caller caller_;
   const std::string address_;
-  net::Ref<Runtime> runtime_;
+  /// Of the configuration that `caller_` was worked out for. Not the configuration itself, which an
+  /// idle client would keep alive.
+  std::uint64_t generation_;
   const std::string chain_;
   const std::string client_;
 };
@@ -83,48 +87,49 @@ Worker::Worker(net::Loop& loop, unsigned index, metrics::WorkerMetrics& metrics,
 
 Worker::~Worker() = default;
 
-void Worker::install(std::shared_ptr<const Snapshot> snapshot) {
-  net::Ref<Runtime> next(new Runtime(std::move(snapshot)));
-  const TimePoint time = now();
-  std::unordered_map<const upstream::Shared*, net::Ref<upstream::Pool>> pools;
-  std::unordered_map<const upstream::Shared*, Place> places;
+Worker::WatchedPool Worker::make_pool(const ChainSpec& chain, const UpstreamSpec& upstream) {
   const auto workers = static_cast<std::uint32_t>(std::max<std::size_t>(all_.size(), 1));
-  for (std::size_t c = 0; c < next->snapshot->chains.size(); ++c) {
-    const ChainSpec& spec = next->snapshot->chains[c];
+  const std::uint32_t min = upstream.shared->options().connections_min;
+  const std::uint32_t share = min / workers + (index_ < min % workers ? 1 : 0);
+  const net::Ref<PoolWatch> watch(new PoolWatch(*this, chain.shared, upstream));
+  return {net::Ref<upstream::Pool>(new upstream::Pool(loop_, upstream.shared, share, watch)),
+          watch};
+}
+
+void Worker::install(std::shared_ptr<const Snapshot> snapshot) {
+  net::Ref<Runtime> next(new Runtime(std::move(snapshot), runtime_));
+  const TimePoint time = now();
+  std::unordered_map<const upstream::Shared*, WatchedPool> pools;
+  for (const ChainSpec& spec : next->snapshot->chains) {
     ChainRuntime chain{.spec = &spec,
                        .balancer = policy::make_balancer(spec.strategy, spec.upstreams.size()),
                        .budget = policy::RetryBudget({.ratio = spec.retry_budget}, time),
                        .pools = {}};
-    for (std::size_t u = 0; u < spec.upstreams.size(); ++u) {
-      const auto& shared = spec.upstreams[u].shared;
-      auto& pool = pools[shared.get()];
-      if (const auto kept = pools_.find(shared.get()); kept != pools_.end()) {
-        pool = kept->second;
-      } else {
-        const std::uint32_t min = shared->options().connections_min;
-        pool = new upstream::Pool(loop_, shared, min / workers + (index_ < min % workers ? 1 : 0),
-                                  *this);
-      }
-      places[shared.get()] = {c, static_cast<std::uint32_t>(u)};
-      chain.pools.push_back(pool);
+    for (const UpstreamSpec& upstream : spec.upstreams) {
+      const auto kept = pools_.find(upstream.shared.get());
+      WatchedPool& watched = pools[upstream.shared.get()];
+      watched = kept != pools_.end() ? kept->second : make_pool(spec, upstream);
+      chain.pools.push_back(watched.pool);
     }
     next->chains.push_back(std::move(chain));
   }
-  std::erase_if(retired_, [](const auto& pool) { return pool->empty(); });
-  for (auto& [shared, pool] : pools_) {
-    if (pools.contains(shared)) continue;
-    pool->retire();
-    retired_.push_back(pool);
+  // Those that no connection and no call of an earlier configuration holds any more.
+  std::erase_if(retired_, [](const auto& watched) { return watched.pool->references() == 1; });
+  std::vector<WatchedPool> dropped;
+  for (const auto& [shared, watched] : pools_) {
+    if (!pools.contains(shared)) dropped.push_back(watched);
   }
   pools_ = std::move(pools);
-  places_ = std::move(places);
   runtime_ = std::move(next);
-  for (auto& [shared, pool] : pools_) pool->fill(time);
+  retired_.insert(retired_.end(), dropped.begin(), dropped.end());
+  for (const auto& watched : dropped) watched.pool->retire();
+  for (const auto& [shared, watched] : pools_) watched.pool->fill(time);
 }
 
 void Worker::stop() {
-  for (auto& [shared, pool] : pools_) pool->close_all();
-  for (auto& pool : retired_) pool->close_all();
+  while (newest_ != nullptr) newest_->cut();
+  for (const auto& [shared, watched] : pools_) watched.pool->close_all();
+  for (const auto& watched : retired_) watched.pool->close_all();
   pools_.clear();
   retired_.clear();
   runtime_ = nullptr;
@@ -182,22 +187,6 @@ frontend::Opened Worker::open_websocket(const frontend::Request& request) {
 
 bool Worker::knows_path(std::string_view path) const {
   return path == "/" || serves_path(*runtime_->snapshot, path);
-}
-
-void Worker::connection_created(const upstream::Shared& shared) {
-  if (const auto place = places_.find(&shared); place != places_.end()) {
-    metrics_.connection_created(slot_of(place->second));
-  }
-}
-
-void Worker::connection_closed(const upstream::Shared& shared, upstream::CloseReason reason) {
-  if (const auto place = places_.find(&shared); place != places_.end()) {
-    metrics_.connection_closed(slot_of(place->second), static_cast<std::size_t>(reason));
-  }
-}
-
-metrics::UpstreamSlot Worker::slot_of(Place place) const {
-  return runtime_->snapshot->chains[place.chain].upstreams[place.upstream].slot;
 }
 
 }  // namespace sluice::proxy

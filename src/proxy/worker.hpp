@@ -12,6 +12,7 @@
 #include "metrics/worker_metrics.hpp"
 #include "net/loop.hpp"
 #include "proxy/exchange.hpp"
+#include "proxy/pool_watch.hpp"
 #include "proxy/runtime.hpp"
 
 namespace sluice::proxy {
@@ -19,9 +20,7 @@ namespace sluice::proxy {
 /// One worker's data path: takes requests from its frontend, runs their calls over its pools. All
 /// of it on the worker's thread but for post()-ed work. Owned by the app, which joins the thread
 /// before it destroys it.
-class Worker final : public frontend::Handler,
-                     public frontend::Observer,
-                     public upstream::PoolListener {
+class Worker final : public frontend::Handler, public frontend::Observer {
  public:
   /// `reject_words`: position of each reject reason in the metrics' set.
   Worker(net::Loop& loop, unsigned index, metrics::WorkerMetrics& metrics,
@@ -35,7 +34,7 @@ class Worker final : public frontend::Handler,
   /// The health monitor has thought again about an upstream: calls that wait route anew, and with
   /// `abandon` those under way there go elsewhere where they may.
   void standing_changed(const upstream::Shared& shared, bool abandon);
-  /// At the end: closes every connection.
+  /// At the end: gives up every call and closes every connection.
   void stop();
 
   // frontend::Handler
@@ -50,11 +49,6 @@ class Worker final : public frontend::Handler,
   void connections_changed(frontend::Protocol protocol, int delta) override {
     metrics_.client_connections(static_cast<std::size_t>(protocol), delta);
   }
-
-  // upstream::PoolListener
-  void connection_created(const upstream::Shared& shared) override;
-  void connection_closed(const upstream::Shared& shared, upstream::CloseReason reason) override;
-  void capacity_freed(const upstream::Shared& shared) override;
 
   // For exchanges and calls.
   [[nodiscard]] net::Loop& loop() noexcept { return loop_; }
@@ -74,17 +68,24 @@ class Worker final : public frontend::Handler,
   /// After a call has registered: serve it from what became free meanwhile, here or on another
   /// worker.
   void look_again(ChainRuntime& chain, policy::UpstreamSet among);
+  /// Every exchange that has begun and not ended, so that stop() finds them.
+  void enter(Exchange& exchange) noexcept;
+  void leave(Exchange& exchange) noexcept;
+
+  // For pools.
+  void serve_waiters(upstream::Pool& pool, const PoolWatch& watch);
+  void serve_all_waiters();
 
  private:
-  struct Place {
-    std::size_t chain = 0;
-    std::uint32_t upstream = 0;
+  struct WatchedPool {
+    net::Ref<upstream::Pool> pool;
+    net::Ref<PoolWatch> watch;
   };
-  void granted(std::uint64_t key, Place place);
-  void serve_waiters(Place place);
-  void offer_idle(const upstream::Shared* shared);
+  [[nodiscard]] WatchedPool make_pool(const ChainSpec& chain, const UpstreamSpec& upstream);
+  void serve_waiters_of(const upstream::Shared* shared);
+  /// Lets a waiter route again. False when it found nothing and waits again.
+  [[nodiscard]] bool wake(std::uint64_t key);
   void refuse(frontend::Responder& responder, const frontend::Refusal& refusal);
-  [[nodiscard]] metrics::UpstreamSlot slot_of(Place place) const;
 
   net::Loop& loop_;
   const unsigned index_;
@@ -94,10 +95,12 @@ class Worker final : public frontend::Handler,
   jsonrpc::Splitter splitter_;
   std::vector<Worker*> all_;
   net::Ref<Runtime> runtime_;
-  std::unordered_map<const upstream::Shared*, net::Ref<upstream::Pool>> pools_;
-  std::unordered_map<const upstream::Shared*, Place> places_;
+  std::unordered_map<const upstream::Shared*, WatchedPool> pools_;
+  /// Pools that have left the configuration while calls or connections still hold them.
+  std::vector<WatchedPool> retired_;
   std::unordered_map<std::uint64_t, Call*> waiters_;
-  std::vector<net::Ref<upstream::Pool>> retired_;
+  Exchange* newest_ = nullptr;
+  bool handing_over_ = false;
   std::string request_id_;
   std::string header_lines_;
   std::uint64_t wait_key_ = 0;

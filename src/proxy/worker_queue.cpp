@@ -8,97 +8,122 @@
 
 namespace sluice::proxy {
 
+void PoolWatch::connection_created() {
+  worker_.metrics().connection_created(metrics_slot_);
+}
+
+void PoolWatch::connection_closed(upstream::CloseReason reason) {
+  worker_.metrics().connection_closed(metrics_slot_, static_cast<std::size_t>(reason));
+}
+
+void PoolWatch::capacity_freed(upstream::Pool& pool) {
+  if (chain_->queue.waiting()) worker_.serve_waiters(pool, *this);
+}
+
+void PoolWatch::ceiling_freed() {
+  worker_.serve_all_waiters();
+}
+
 std::uint64_t Worker::add_waiter(Call& call) {
   waiters_.emplace(++wait_key_, &call);
   return wait_key_;
 }
 
-void Worker::capacity_freed(const upstream::Shared& shared) {
-  const auto place = places_.find(&shared);
-  if (place == places_.end() || runtime_ == nullptr) return;
-  if (!runtime_->snapshot->chains[place->second.chain].shared->queue.waiting()) return;
-  serve_waiters(place->second);
-}
-
-void Worker::serve_waiters(Place place) {
-  ChainRuntime& chain = runtime_->chains[place.chain];
-  upstream::Pool& pool = *chain.pools[place.upstream];
-  if (!pool.has_room()) return;
-  const auto granted = chain.spec->shared->queue.pop_for(place.upstream);
-  if (!granted) return;
-  const auto worker = static_cast<unsigned>(granted->waiter.client);
-  if (worker == index_) {
-    this->granted(granted->waiter.call, place);
-    return;
-  }
-  // The waiter lives on another worker: it cannot use our connection, but it can dial in its place.
-  pool.give_up_idle();
-  net::asio::post(all_[worker]->loop_.io, [other = all_[worker], key = granted->waiter.call,
-                                           place] { other->granted(key, place); });
-}
-
-void Worker::granted(std::uint64_t key, Place place) {
-  const auto waiter = waiters_.find(key);
-  if (waiter == waiters_.end()) {
-    // It gave up while the grant was on its way: somebody else may want the place.
-    if (runtime_ != nullptr && place.chain < runtime_->chains.size() &&
-        place.upstream < runtime_->chains[place.chain].pools.size()) {
-      serve_waiters(place);
+void Worker::serve_waiters(upstream::Pool& pool, const PoolWatch& watch) {
+  // What is being freed for a waiter elsewhere is not to be had here.
+  if (handing_over_) return;
+  const net::Ref<upstream::Pool> hold(&pool);
+  // Until nothing is left to give or nobody wants it: a waiter that has been granted this upstream
+  // may still choose another, and what it leaves must not lie idle while the next one waits.
+  while (pool.has_room()) {
+    const auto granted = watch.chain().queue.pop_for(watch.wait_slot(), index_);
+    if (!granted) return;
+    const std::uint64_t key = granted->waiter.call;
+    const auto worker = static_cast<unsigned>(granted->waiter.client);
+    if (worker == index_) {
+      if (!wake(key)) return;
+      continue;
     }
+    // It cannot use our connection, but it can dial in its place, and then looks for the next one.
+    handing_over_ = true;
+    pool.make_permit();
+    handing_over_ = false;
+    net::asio::post(all_[worker]->loop_.io, [other = all_[worker], key, shared = &pool.shared()] {
+      if (other->wake(key)) other->serve_waiters_of(shared);
+    });
     return;
   }
+}
+
+void Worker::serve_waiters_of(const upstream::Shared* shared) {
+  if (const auto kept = pools_.find(shared); kept != pools_.end()) {
+    const WatchedPool watched = kept->second;
+    serve_waiters(*watched.pool, *watched.watch);
+    return;
+  }
+  for (const WatchedPool& retired : std::vector<WatchedPool>(retired_)) {
+    if (&retired.pool->shared() == shared) serve_waiters(*retired.pool, *retired.watch);
+  }
+}
+
+void Worker::serve_all_waiters() {
+  std::vector<WatchedPool> all(retired_);
+  for (const auto& [shared, watched] : pools_) all.push_back(watched);
+  for (const WatchedPool& watched : all) watched.watch->capacity_freed(*watched.pool);
+}
+
+bool Worker::wake(std::uint64_t key) {
+  const auto waiter = waiters_.find(key);
+  // It gave up while the grant was on its way: somebody else may want the place.
+  if (waiter == waiters_.end()) return true;
   Call& call = *waiter->second;
   waiters_.erase(waiter);
-  call.granted();
+  return call.granted();
 }
 
 void Worker::standing_changed(const upstream::Shared& shared, bool abandon) {
-  const auto place = places_.find(&shared);
-  if (place == places_.end() || runtime_ == nullptr) return;
-  const std::shared_ptr<ChainShared> waited_for =
-      runtime_->snapshot->chains[place->second.chain].shared;
-  if (const auto pool = pools_.find(&shared); pool != pools_.end()) {
-    const net::Ref<upstream::Pool> hold = pool->second;
-    if (abandon) hold->upstream_lost();
-    if (shared.in_rotation.load()) hold->fill(now());
-  }
+  const auto kept = pools_.find(&shared);
+  if (kept == pools_.end()) return;
+  const WatchedPool watched = kept->second;
+  if (abandon) watched.pool->upstream_lost();
+  if (shared.in_rotation.load()) watched.pool->fill(now());
   // Routing may end calls, and register them anew.
   std::vector<std::uint64_t> keys;
   for (const auto& [key, call] : waiters_) {
-    if (&call->waits_for() == waited_for.get()) keys.push_back(key);
+    if (&call->waits_for() == &watched.watch->chain()) keys.push_back(key);
   }
   for (const std::uint64_t key : keys) {
     const auto waiter = waiters_.find(key);
-    if (waiter == waiters_.end()) continue;
-    Call& call = *waiter->second;
-    if (!call.leave_queue()) continue;
-    waiters_.erase(waiter);
-    call.granted();
+    if (waiter != waiters_.end() && waiter->second->leave_queue()) static_cast<void>(wake(key));
   }
 }
 
 void Worker::look_again(ChainRuntime& chain, policy::UpstreamSet among) {
   for (std::size_t u = 0; u < chain.pools.size(); ++u) {
     if ((among & policy::bit_of(u)) == 0) continue;
+    // By address only: whoever does not know it has nothing of it to offer.
     const upstream::Shared* shared = &chain.pools[u]->shared();
-    const auto place = places_.find(shared);
-    if (place == places_.end()) continue;
     // Not from inside the call that is registering: it is told when it is done.
-    net::asio::post(loop_.io, [this, at = place->second] {
-      if (runtime_ != nullptr) serve_waiters(at);
-    });
-    for (Worker* other : all_) {
-      if (other == this) continue;
-      net::asio::post(other->loop_.io, [other, shared] { other->offer_idle(shared); });
+    for (Worker* worker : all_) {
+      net::asio::post(worker->loop_.io, [worker, shared] { worker->serve_waiters_of(shared); });
     }
   }
 }
 
-void Worker::offer_idle(const upstream::Shared* shared) {
-  const auto place = places_.find(shared);
-  if (place == places_.end() || runtime_ == nullptr) return;
-  if (runtime_->chains[place->second.chain].pools[place->second.upstream]->has_idle())
-    serve_waiters(place->second);
+void Worker::enter(Exchange& exchange) noexcept {
+  exchange.older_ = newest_;
+  if (newest_ != nullptr) newest_->newer_ = &exchange;
+  newest_ = &exchange;
+}
+
+void Worker::leave(Exchange& exchange) noexcept {
+  if (exchange.older_ != nullptr) exchange.older_->newer_ = exchange.newer_;
+  if (exchange.newer_ != nullptr) {
+    exchange.newer_->older_ = exchange.older_;
+  } else if (newest_ == &exchange) {
+    newest_ = exchange.older_;
+  }
+  exchange.older_ = exchange.newer_ = nullptr;
 }
 
 }  // namespace sluice::proxy

@@ -36,7 +36,8 @@ struct Failure {
   Kind kind = Kind::kClosed;
   /// Whether the node may have got the call.
   bool maybe_sent = false;
-  /// The connection was kept from before and died before a byte of this reply came.
+  /// The connection was kept from before and died before a byte of this reply came, maybe even
+  /// before a byte of the call left.
   bool stale = false;
 };
 

@@ -72,14 +72,26 @@ Connection::~Connection() = default;
 
 void Connection::connect(TimePoint now) {
   const Options& options = shared_->options();
+  shared_->connecting.fetch_add(1, std::memory_order_relaxed);
   expires_at_ = now + options.age_max;
-  deadline_.set(now + options.connect_timeout);
+  connect_until_ = now + options.connect_timeout;
   endpoints_ = shared_->endpoints();
-  try_endpoint();
+  try_endpoint(now);
 }
 
-void Connection::try_endpoint() {
-  if (endpoint_ >= endpoints_->size()) {
+void Connection::try_endpoint(TimePoint now) {
+  const std::size_t left = endpoints_->size() - tried_;
+  net::TcpSocket socket(loop_.io.get_executor());
+  net::ErrorCode error;
+  net::TcpEndpoint endpoint;
+  if (left != 0) {
+    endpoint_ = (shared_->first_endpoint() + tried_++) % endpoints_->size();
+    endpoint = (*endpoints_)[endpoint_];
+    socket.open(endpoint.protocol(), error);
+    if (!error) socket.set_option(net::asio::socket_base::keep_alive(true), error);
+  }
+  // When sockets run out, another address would not help.
+  if (left == 0 || error) {
     net::asio::post(loop_.io, [self = net::Ref<Connection>(this)] {
       if (self->state_ != State::kClosed) {
         self->fail(Failure::Kind::kConnect, CloseReason::kConnectFailed);
@@ -87,37 +99,30 @@ void Connection::try_endpoint() {
     });
     return;
   }
-  net::TcpSocket socket(loop_.io.get_executor());
-  net::ErrorCode error;
-  const net::TcpEndpoint endpoint = (*endpoints_)[endpoint_++];
-  socket.open(endpoint.protocol(), error);
-  if (!error) socket.set_option(net::asio::socket_base::keep_alive(true), error);
-  if (error) {
-    // Out of file descriptors, most likely: another address would not help.
-    endpoint_ = endpoints_->size();
-    try_endpoint();
-    return;
-  }
+  // An address that swallows packets must leave time for the others.
+  deadline_.set(now + (connect_until_ - now) / static_cast<Duration::rep>(left));
   if (shared_->tls() != nullptr) {
     stream_ = net::make_tls_stream(std::move(socket), shared_->tls());
   } else {
     stream_ = net::make_plain_stream(std::move(socket));
   }
-  stream_->socket().async_connect(endpoint,
-                                  [handler = net::handler<&Connection::on_connected>(*this)](
-                                      net::ErrorCode e) mutable { handler(e, 0); });
+  stream_->socket().async_connect(
+      endpoint, [handler = net::handler<&Connection::on_connected>(*this),
+                 attempt = tried_](net::ErrorCode e) mutable { handler(e, attempt); });
 }
 
-void Connection::on_connected(net::ErrorCode error, std::size_t /*bytes*/) {
-  if (state_ == State::kClosed) return;
+void Connection::on_connected(net::ErrorCode error, std::size_t attempt) {
+  // Given up for the next address meanwhile.
+  if (state_ == State::kClosed || attempt != tried_) return;
   if (error) {
-    try_endpoint();
+    try_endpoint(now());
     return;
   }
   if (shared_->tls() == nullptr) {
     established();
     return;
   }
+  deadline_.set(connect_until_);
   static_cast<net::TlsStream&>(*stream_).handshake(net::handler<&Connection::on_handshake>(*this));
 }
 
@@ -132,6 +137,7 @@ void Connection::on_handshake(net::ErrorCode error, std::size_t /*bytes*/) {
 
 void Connection::established() {
   connected_ = true;
+  shared_->set_first_endpoint(endpoint_);
   shared_->connecting.fetch_sub(1, std::memory_order_relaxed);
   shared_->consecutive_connect_failures.store(0, std::memory_order_relaxed);
   buffer_ = loop_.buffers.take();
@@ -153,8 +159,7 @@ void Connection::become_idle() {
   deadline_.set(idle_since_ + kLookAfter);
 }
 
-void Connection::start(const Request& request, AttemptSink& sink, TimePoint now,
-                       TimePoint deadline) {
+void Connection::start(const Request& request, AttemptSink& sink, TimePoint deadline) {
   shared_->in_flight.fetch_add(1, std::memory_order_relaxed);
   sink_ = &sink;
   request_ = request;
@@ -163,7 +168,8 @@ void Connection::start(const Request& request, AttemptSink& sink, TimePoint now,
   body_ = Body::kHead;
   parser_.reset();
   if (!connected_) {
-    deadline_.set(std::min(now + shared_->options().connect_timeout, deadline));
+    connect_until_ = std::min(connect_until_, deadline);
+    deadline_.set(std::min(deadline_.when(), deadline));
     return;
   }
   state_ = State::kBusy;
@@ -198,8 +204,11 @@ void Connection::send_request() {
   sent_ = true;
   const auto written =
       stream_->write({buffers.data(), count}, net::handler<&Connection::on_written>(*this));
-  writing_ = written == net::Stream::Written::kPending;
+  // Until all of it has left, no other call can follow.
+  writing_ = written != net::Stream::Written::kAll;
   if (written != net::Stream::Written::kFailed) return;
+  // Not a byte has left: the connection was dead before.
+  sent_ = false;
   net::asio::post(loop_.io, [self = net::Ref<Connection>(this)] {
     if (self->state_ == State::kBusy) self->fail(Failure::Kind::kClosed, CloseReason::kPeerClosed);
   });
@@ -218,8 +227,10 @@ void Connection::arm_read() {
   if (reading_ || paused_ || state_ == State::kClosed || !connected_) return;
   buffer_.reserve(1024);
   reading_ = true;
-  // Within a reply an end of stream must be seen at once; between replies the next bytes will raise their own event.
-  const auto look = reply_begun_ && state_ == State::kBusy ? net::Stream::Look::kFirst : net::Stream::Look::kWait;
+  // Within a reply an end of stream must be seen at once; between replies the next bytes will raise
+  // their own event.
+  const auto look =
+      reply_begun_ && state_ == State::kBusy ? net::Stream::Look::kFirst : net::Stream::Look::kWait;
   stream_->read(buffer_.space(), net::handler<&Connection::on_read>(*this), look);
 }
 
@@ -256,7 +267,7 @@ void Connection::on_deadline() {
   const net::Ref<Connection> self(this);
   switch (state_) {
     case State::kConnecting:
-      fail(Failure::Kind::kConnectTimeout, CloseReason::kConnectFailed);
+      on_connect_deadline();
       break;
     case State::kIdle:
       on_idle_deadline();
@@ -267,6 +278,16 @@ void Connection::on_deadline() {
     case State::kClosed:
       break;
   }
+}
+
+void Connection::on_connect_deadline() {
+  const TimePoint time = now();
+  if (time >= connect_until_ || tried_ >= endpoints_->size()) {
+    fail(Failure::Kind::kConnectTimeout, CloseReason::kConnectFailed);
+    return;
+  }
+  stream_->close();
+  try_endpoint(time);
 }
 
 void Connection::on_idle_deadline() {
@@ -331,8 +352,7 @@ void Connection::close(CloseReason reason) {
 void Connection::fail(Failure::Kind kind, CloseReason reason) {
   const net::Ref<Connection> self(this);
   AttemptSink* sink = std::exchange(sink_, nullptr);
-  const Failure failure{kind, sent_,
-                        reused_ && sent_ && !reply_begun_ && kind == Failure::Kind::kClosed};
+  const Failure failure{kind, sent_, reused_ && !reply_begun_ && kind == Failure::Kind::kClosed};
   if (sink != nullptr) shared_->in_flight.fetch_sub(1, std::memory_order_relaxed);
   close(reason);
   if (sink != nullptr) sink->on_failure(failure);

@@ -57,7 +57,7 @@ class Connection final : public net::RefCounted {
   void connect(TimePoint now);
   /// Takes a call, on an idle connection or one that is still connecting. The sink must outlive the
   /// attempt or abandon it. `deadline` bounds all of it.
-  void start(const Request& request, AttemptSink& sink, TimePoint now, TimePoint deadline);
+  void start(const Request& request, AttemptSink& sink, TimePoint deadline);
   /// The sink lets go: the call's outcome is not wanted any more. An HTTP/1.1 connection cannot
   /// skip a reply, so it is closed.
   void abandon() noexcept;
@@ -80,7 +80,7 @@ class Connection final : public net::RefCounted {
  private:
   enum class Body : std::uint8_t { kHead, kLength, kChunked, kUntilClose };
 
-  void try_endpoint();
+  void try_endpoint(TimePoint now);
   void on_connected(net::ErrorCode error, std::size_t);
   void on_handshake(net::ErrorCode error, std::size_t);
   void established();
@@ -92,6 +92,7 @@ class Connection final : public net::RefCounted {
   void on_read(net::ErrorCode error, std::size_t bytes);
   void on_eof(net::ErrorCode error);
   void on_deadline();
+  void on_connect_deadline();
   void on_idle_deadline();
   void advance();
   [[nodiscard]] bool advance_head();
@@ -144,7 +145,11 @@ class Connection final : public net::RefCounted {
   TimePoint idle_since_{};
   TimePoint expires_at_{};
   std::shared_ptr<const std::vector<net::TcpEndpoint>> endpoints_;
+  /// How many endpoints have been tried, and which one is now.
+  std::size_t tried_ = 0;
   std::size_t endpoint_ = 0;
+  /// Until when connecting may take, all endpoints together.
+  TimePoint connect_until_{};
   std::uint64_t length_left_ = 0;
   /// Offsets from the buffer's data(): where the body's decoded bytes end, and where undecoded
   /// bytes begin.

@@ -7,11 +7,11 @@
 namespace sluice::upstream {
 
 Pool::Pool(net::Loop& loop, std::shared_ptr<Shared> shared, std::uint32_t connections_min,
-           PoolListener& listener)
+           net::Ref<PoolListener> listener)
     : loop_(loop),
       shared_(std::move(shared)),
       connections_min_(connections_min),
-      listener_(listener) {}
+      listener_(std::move(listener)) {}
 
 Connection* Pool::take(TimePoint now, bool careful) {
   while (!idle_.empty()) {
@@ -30,11 +30,10 @@ Connection* Pool::take(TimePoint now, bool careful) {
 }
 
 Connection* Pool::take_fresh(TimePoint now) {
-  if (retired_ || !shared_->take_permit()) return nullptr;
+  if (closed_ || !shared_->take_permit()) return nullptr;
   connections_.emplace_back(new Connection(loop_, shared_, net::Ref<ConnectionOwner>(this)));
   Connection& connection = *connections_.back();
-  listener_.connection_created(*shared_);
-  shared_->connecting.fetch_add(1, std::memory_order_relaxed);
+  listener_->connection_created();
   connection.connect(now);
   return &connection;
 }
@@ -63,15 +62,15 @@ void Pool::upstream_lost() {
   for (const auto& connection : held) connection->upstream_lost();
 }
 
-void Pool::give_up_idle() {
-  if (idle_.empty()) return;
+void Pool::make_permit() {
+  if (idle_.empty() || shared_->has_permit()) return;
   Connection& connection = *idle_.front();
   idle_.erase(idle_.begin());
   connection.close(CloseReason::kRebalanced);
 }
 
 void Pool::close_all() {
-  retired_ = true;
+  retired_ = closed_ = true;
   const net::Ref<Pool> self(this);
   while (!connections_.empty()) {
     const net::Ref<Connection> connection = connections_.back();
@@ -85,16 +84,19 @@ void Pool::connection_idle(Connection& connection) {
     return;
   }
   idle_.push_back(&connection);
-  listener_.capacity_freed(*shared_);
+  listener_->capacity_freed(*this);
 }
 
 void Pool::connection_closed(Connection& connection, CloseReason reason) {
   const net::Ref<Pool> self(this);
   std::erase(idle_, &connection);
   std::erase_if(connections_, [&](const auto& held) { return held.get() == &connection; });
-  shared_->return_permit();
-  listener_.connection_closed(*shared_, reason);
-  listener_.capacity_freed(*shared_);
+  const bool ceiling_was_full = shared_->return_permit();
+  listener_->connection_closed(reason);
+  // What only grew old is replaced. What failed is not: the node may refuse it at once again.
+  if (reason == CloseReason::kIdleTimeout || reason == CloseReason::kAge) fill(now());
+  listener_->capacity_freed(*this);
+  if (ceiling_was_full) listener_->ceiling_freed();
 }
 
 }  // namespace sluice::upstream

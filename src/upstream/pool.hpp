@@ -8,14 +8,18 @@
 
 namespace sluice::upstream {
 
-/// Whoever has calls waiting for capacity, and counts what pools do. Called on the pool's thread.
-class PoolListener {
+class Pool;
+
+/// Whoever has calls waiting for capacity, and counts what a pool does. Held by its pool, called on
+/// the pool's thread.
+class PoolListener : public net::RefCounted {
  public:
-  virtual ~PoolListener() = default;
-  virtual void connection_created(const Shared& shared) = 0;
-  virtual void connection_closed(const Shared& shared, CloseReason reason) = 0;
-  /// A connection became idle, or a permit free.
-  virtual void capacity_freed(const Shared& shared) = 0;
+  virtual void connection_created() = 0;
+  virtual void connection_closed(CloseReason reason) = 0;
+  /// A connection of this pool became idle, or a permit free.
+  virtual void capacity_freed(Pool& pool) = 0;
+  /// A permit became free when the global cap was reached: any upstream may have waited for it.
+  virtual void ceiling_freed() = 0;
 };
 
 /// The connections of one worker to one upstream: gives out the most recently used idle one (the
@@ -26,17 +30,18 @@ class Pool final : public ConnectionOwner {
  public:
   /// `connections_min`: this worker's part of the upstream's minimum.
   Pool(net::Loop& loop, std::shared_ptr<Shared> shared, std::uint32_t connections_min,
-       PoolListener& listener);
+       net::Ref<PoolListener> listener);
 
-  /// A connection for one call: idle, or dialling. Null at the cap. `careful`: for a call that cannot
-  /// be replayed should the connection turn out dead, so it is looked at first, which costs a system
-  /// call.
+  /// A connection for one call: idle, or dialling. Null at the cap. `careful`: for a call that
+  /// cannot be replayed should the connection turn out dead, so it is looked at first, which costs
+  /// a system call.
   [[nodiscard]] Connection* take(TimePoint now, bool careful = false);
   /// A fresh connection, never a kept one: for the replay of a call that met a dead one.
   [[nodiscard]] Connection* take_fresh(TimePoint now);
   /// Dials until the minimum is there.
   void fill(TimePoint now);
-  /// Closes what is idle now and what is busy when its call ends. No more dialling.
+  /// Closes what is idle now and what is busy when its call ends. Goes on dialling for calls that
+  /// began under the configuration that knew it.
   void retire();
   /// See Connection::upstream_lost(), for all of them.
   void upstream_lost();
@@ -46,8 +51,10 @@ class Pool final : public ConnectionOwner {
   /// An idle connection, or a permit to dial one.
   [[nodiscard]] bool has_room() const noexcept { return !idle_.empty() || shared_->has_permit(); }
   [[nodiscard]] bool empty() const noexcept { return connections_.empty(); }
-  /// Closes one idle connection, so that another worker may dial in its place.
-  void give_up_idle();
+  /// Sees to it that a permit is free, so that another worker may dial: by closing an idle
+  /// connection if need be.
+  void make_permit();
+  /// At the end: closes all connections, and dials no more.
   void close_all();
 
   void connection_idle(Connection& connection) override;
@@ -60,10 +67,11 @@ class Pool final : public ConnectionOwner {
   net::Loop& loop_;
   std::shared_ptr<Shared> shared_;
   const std::uint32_t connections_min_;
-  PoolListener& listener_;
+  net::Ref<PoolListener> listener_;
   std::vector<net::Ref<Connection>> connections_;
   std::vector<Connection*> idle_;
   bool retired_ = false;
+  bool closed_ = false;
 };
 
 }  // namespace sluice::upstream

@@ -8,7 +8,7 @@ namespace {
 bool take_below(std::atomic<std::uint32_t>& used, std::uint32_t max) noexcept {
   std::uint32_t seen = used.load(std::memory_order_relaxed);
   while (seen < max) {
-    if (used.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel)) return true;
+    if (used.compare_exchange_weak(seen, seen + 1)) return true;
   }
   return false;
 }
@@ -26,13 +26,14 @@ Shared::Shared(Options options, std::shared_ptr<net::ClientTls> tls,
 bool Shared::take_permit() noexcept {
   if (!take_below(connections, options_.connections_max)) return false;
   if (take_below(ceiling_->used, ceiling_->max.load(std::memory_order_relaxed))) return true;
-  connections.fetch_sub(1, std::memory_order_acq_rel);
+  connections.fetch_sub(1);
   return false;
 }
 
-void Shared::return_permit() noexcept {
-  ceiling_->used.fetch_sub(1, std::memory_order_acq_rel);
-  connections.fetch_sub(1, std::memory_order_acq_rel);
+bool Shared::return_permit() noexcept {
+  const bool was_full = ceiling_->used.fetch_sub(1) >= ceiling_->max.load();
+  connections.fetch_sub(1);
+  return was_full;
 }
 
 std::shared_ptr<const std::vector<net::TcpEndpoint>> Shared::endpoints() const {

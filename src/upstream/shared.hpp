@@ -22,9 +22,9 @@ struct Ceiling {
 };
 
 /// What all workers and the control thread share about one upstream: permits, in-flight calls, what
-/// live traffic saw, and what the health monitor decided. All atomics, relaxed: each value stands
-/// alone and may be a moment old. Created by the control thread with a snapshot, held by shared_ptr
-/// until the last worker's pool has let go.
+/// live traffic saw, and what the health monitor decided. All atomics, and relaxed but for permits:
+/// each value stands alone and may be a moment old. Created by the control thread with a snapshot,
+/// held by shared_ptr until the last worker's pool has let go.
 class Shared {
  public:
   Shared(Options options, std::shared_ptr<net::ClientTls> tls, std::shared_ptr<Ceiling> ceiling);
@@ -36,11 +36,21 @@ class Shared {
   /// One permit is one connection, dialling ones too. Never above the upstream's cap nor the global
   /// one.
   [[nodiscard]] bool take_permit() noexcept;
-  void return_permit() noexcept;
+  /// Returns whether the global cap was reached until now: then others may have waited for it too.
+  bool return_permit() noexcept;
+  /// Sequentially consistent, as giving permits back and the queue's count of waiters are: who
+  /// registers and then looks here, or gives back and then looks there, does not miss the other.
   [[nodiscard]] bool has_permit() const noexcept {
-    return connections.load(std::memory_order_relaxed) < options_.connections_max &&
-           ceiling_->used.load(std::memory_order_relaxed) <
-               ceiling_->max.load(std::memory_order_relaxed);
+    return connections.load() < options_.connections_max &&
+           ceiling_->used.load() < ceiling_->max.load();
+  }
+
+  /// Where to begin among the endpoints: the one that answered last.
+  [[nodiscard]] std::size_t first_endpoint() const noexcept {
+    return first_endpoint_.load(std::memory_order_relaxed);
+  }
+  void set_first_endpoint(std::size_t index) noexcept {
+    first_endpoint_.store(index, std::memory_order_relaxed);
   }
 
   /// Addresses in the order to try them; empty until the name has been resolved once.
@@ -84,6 +94,7 @@ class Shared {
   const std::string request_prefix_;
   const std::shared_ptr<net::ClientTls> tls_;
   const std::shared_ptr<Ceiling> ceiling_;
+  std::atomic<std::size_t> first_endpoint_{0};
   mutable std::mutex endpoints_mutex_;
   std::shared_ptr<const std::vector<net::TcpEndpoint>> endpoints_;
 };
