@@ -2,7 +2,9 @@
 """The program under test as a process: started, watched, signalled, and always ended."""
 
 import contextlib
+import functools
 import json
+import mmap
 import os
 import re
 import select
@@ -28,6 +30,14 @@ def binary():
         if os.access(path, os.X_OK):
             return path
     raise SystemExit(f"no program to test: tried {', '.join(candidates)}")
+
+
+@functools.lru_cache
+def sanitized():
+    """Whether the program under test is a sanitizer's build, which keeps freed memory for a while:
+    no bound on memory holds for it."""
+    with open(binary(), "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(b"__asan_") >= 0 or content.find(b"__tsan_") >= 0
 
 
 class Process:
