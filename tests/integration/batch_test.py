@@ -60,7 +60,8 @@ def mixed(stage):
         response = client.rpc(body)
         equal(response.status, 200, "status")
         expected = [(b'"1"', None), (b"null", -32600), (b"null", -32600), (b"null", -32600), (b"null", -32600),
-                    (b"null", -32600), (b"null", -32600), (b'"5"', -32601), (b"6", -32600), (b"7", -32602), (b"8", None), (b"1.50", None)]
+                    (b"null", -32600), (b"null", -32600), (b'"5"', -32601), (b"6", -32600), (b"7", -32602),
+                    (b"8", None), (b"1.50", None)]
         got = [(members(e)[b"id"], json.loads(e).get("error", {}).get("code")) for e in elements(response.body)]
         equal(got, expected, "ids and codes")
         sent = sorted(r.params for r in stage.upstream.requests)
@@ -241,7 +242,8 @@ ROWS = [
     ("of_notifications_only", notifications),
     ("notification_among_calls", notification_among),
     ("denied_method_as_the_last_of_a_thousand", denied_at_the_end),
-    ("of_a_thousand", lambda s: equal(len(elements(exchange(s, [item(i) for i in range(1000)], 1000).body)), 1000, "replies")),
+    ("of_a_thousand", lambda s: equal(len(elements(exchange(s, [item(i) for i in range(1000)], 1000).body)), 1000,
+                                      "replies")),
     ("of_a_thousand_and_one", lambda s: too_many(s, [item(i) for i in range(5, 1006)], b"5")),
     ("too_large_and_first_a_notification", lambda s: too_many(
         s, [{"jsonrpc": "2.0", "method": "eth_getBalance"}] + [item(i) for i in range(7, 1008)], b"7")),

@@ -7,7 +7,7 @@ import threading
 import time
 
 from stage import GOOD, GOOD_PARAMS, Stage, table
-from support.sluice import Failure, ScriptedUpstream, Sluice, call, check, equal, members, poll, post
+from support.sluice import Failure, ScriptedUpstream, Sluice, call, check, equal, poll, post
 
 BIG = b'["0xb16"]'
 BIG_RESULT = b'"' + b"r" * 1000000 + b'"'
@@ -201,7 +201,8 @@ def sequences(stage):
     options = b"OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n"
     get = b"GET /main HTTP/1.1\r\nHost: localhost\r\n\r\n"
     steps = [(request(), "POST", 200), (options, "OPTIONS", 204), (get, "GET", 200), (request(params=BIG), "POST", 200),
-             (post(b"{"), "POST", 200), (post(GOOD, "/nowhere"), "POST", 404), (post(b"[]"), "POST", 200), (request(), "POST", 200)]
+             (post(b"{"), "POST", 200), (post(GOOD, "/nowhere"), "POST", 404), (post(b"[]"), "POST", 200),
+             (request(), "POST", 200)]
     for first in steps:
         for second in steps:
             with stage.client() as client:

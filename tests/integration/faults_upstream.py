@@ -426,9 +426,9 @@ def test_a_large_reply_over_websocket_is_bounded():
                 got = client.rpc(call("test_size", [500000]))
                 equal(len(got["result"]), 500000, "size of a reply within the limit")
                 got = client.rpc(call("test_size", [1100000]))
-                equal(got["error"]["code"], -32603, "code beyond the limit")
+                equal(got["error"]["code"], -32003, "code beyond the limit")
                 got = client.rpc(call("test_size", [2000000, "chunked"]))
-                equal(got["error"]["code"], -32603, "code of a chunked one beyond the limit")
+                equal(got["error"]["code"], -32003, "code of a chunked one beyond the limit")
                 equal(client.rpc(call("test_echo", [1]))["result"], [1], "a call afterwards")
 
 
@@ -444,7 +444,7 @@ def test_an_endless_reply_to_a_batch_is_bounded():
         reply = sluice.rpc([call(READ, PARAMS, 5)])
         equal(reply.status, 200, "status of the batch")
         got = json.loads(elements(reply.body)[0])
-        equal((got["id"], got["error"]["code"]), (5, -32603), "the item")
+        equal((got["id"], got["error"]["code"]), (5, -32003), "the item")
         check(sluice.peak_rss() - before < 24 << 20, f"memory grew by {sluice.peak_rss() - before} bytes")
 
 

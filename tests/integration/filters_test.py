@@ -82,7 +82,8 @@ def polls_go_to_the_maker(s):
 
 
 def all_kinds(s):
-    for method, params in (("eth_newFilter", [{"fromBlock": "0x0"}]), ("eth_newBlockFilter", []), ("eth_newPendingTransactionFilter", [])):
+    for method, params in (("eth_newFilter", [{"fromBlock": "0x0"}]), ("eth_newBlockFilter", []),
+                           ("eth_newPendingTransactionFilter", [])):
         for id, upstream in s.make(3, method, params).items():
             result, by = s.call("eth_getFilterChanges", [id])
             check(isinstance(result, list) and by == upstream, f"changes of a filter by {method}", result, by)
@@ -99,7 +100,8 @@ def strangers(s):
     """What is no id of ours is not found, and no node is bothered."""
     before = s.asked("eth_getFilterChanges")
     id = next(iter(s.make(1)))
-    for params in ([], None, ["0x1"], ["0x"], [""], [5], [None], [[id]], [5, id], [{"id": id}], {"id": id}, ["0x2" + id[3:]], [id[2:]], ["0X" + "1" * 100],
+    for params in ([], None, ["0x1"], ["0x"], [""], [5], [None], [[id]], [5, id], [{"id": id}], {"id": id},
+                   ["0x2" + id[3:]], [id[2:]], ["0X" + "1" * 100],
                    ["0x1" + "0" * 4], ["0x1ffff" + "1"], [id + "g"], [" " + id]):
         for method in ("eth_getFilterChanges", "eth_getFilterLogs", "eth_uninstallFilter"):
             result, by = s.call(method, params)
@@ -225,7 +227,8 @@ def clashing_names():
                 check(len(set(ids.values())) == 2, "two filters of one id", ids)
                 for name, number in zip(pair, (1, 2)):
                     response = sluice.rpc(call("eth_getFilterChanges", [ids[name]]))
-                    equal((response.json()["result"], response.header("X-Sluice-Upstream")), ([f"0x{number}"], name), "changes")
+                    equal((response.json()["result"], response.header("X-Sluice-Upstream")), ([f"0x{number}"], name),
+                          "changes")
 
 
 def odd_ids():
@@ -242,13 +245,15 @@ def odd_ids():
         for raw in ids:
             current[:] = [raw]
             made = sluice.rpc(call("eth_newFilter", [{}])).json()["result"]
-            equal(sluice.rpc(call("eth_getFilterChanges", [made])).json()["result"], [json.loads(raw)], "the id that the node is asked for")
+            equal(sluice.rpc(call("eth_getFilterChanges", [made])).json()["result"], [json.loads(raw)],
+                  "the id that the node is asked for")
         for raw in (b"7", b"null", b'"0x"', b'"abc"', b'"0x' + b"1" * 65 + b'"', b"true"):
             current[:] = [raw]
             equal(sluice.rpc(call("eth_newFilter", [{}])).json()["result"], json.loads(raw), "what is no id")
 
 
-ROWS = [ids_are_distinct, polls_go_to_the_maker, all_kinds, strangers, across_connections, made_in_a_batch, other_chain_path,
+ROWS = [ids_are_distinct, polls_go_to_the_maker, all_kinds, strangers, across_connections, made_in_a_batch,
+        other_chain_path,
         restarted, removed_by_a_reload, dead_node]
 
 

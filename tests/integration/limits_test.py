@@ -6,7 +6,7 @@ import json
 import threading
 
 from stage import GOOD, GOOD_PARAMS, Stage, assert_error, table
-from support.sluice import (ScriptedUpstream, Sluice, WebSocket, call, check, elements, equal, frame, get, members,
+from support.sluice import (ScriptedUpstream, Sluice, WebSocket, call, check, elements, equal, frame, members,
                             poll, post, sanitized)
 
 LIMITS = {"body": "10KiB", "batch": 20, "header": "2KiB", "headers": 12, "target": "300B", "json_depth": 10,
@@ -167,7 +167,8 @@ def in_flight(stage):
             connection.send(request.reply())
 
     with ScriptedUpstream(script) as upstream:
-        with Sluice({"chain_id": 1337, "upstreams": [upstream.url], "limits": LIMITS}) as sluice, WebSocket(sluice.http) as ws:
+        with Sluice({"chain_id": 1337, "upstreams": [upstream.url],
+                     "limits": LIMITS}) as sluice, WebSocket(sluice.http) as ws:
             for _ in range(2):
                 ws.send(b"".join(frame(1, json.dumps(call("eth_getBalance", ["x"], i)).encode()) for i in range(30)))
             got = sorted(json.loads(ws.read_message())["id"] for _ in range(60))
@@ -212,7 +213,8 @@ def memory():
             equal(sluice.rpc(GOOD).status, 200, "status of a small call meanwhile")
             release.set()
             statuses = [c.response().status for c in clients]
-            check(set(statuses) <= {200, 503, 429} and statuses.count(200) >= 5 and statuses.count(200) <= 8, "statuses", statuses)
+            check(set(statuses) <= {200, 503, 429} and statuses.count(200) >= 5 and statuses.count(200) <= 8,
+                  "statuses", statuses)
             for client in clients:
                 client.close()
             again = [sluice.rpc(body).status for _ in range(8)]
@@ -221,7 +223,8 @@ def memory():
 
 def nothing_costs_memory(stage):
     """Ten thousand refusals leave the daemon as it was."""
-    bad = [post(b"[" * 5000), post(b"{" * 5000), b"POST / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 9000, target_of(2000),
+    bad = [post(b"[" * 5000), post(b"{" * 5000), b"POST / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 9000,
+           target_of(2000),
            post(GOOD, "/nowhere"), chunked(b"x" * 9000), post(batch_of(200))]
     def round_():
         for data in bad * 20:

@@ -5,7 +5,7 @@ status before a byte of it reaches a node."""
 import time
 
 from stage import GOOD, Stage, table
-from support.sluice import Client, check, equal, get, poll, post
+from support.sluice import check, equal, poll, post
 
 HEADERS = b"Host: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(GOOD)
 

@@ -47,9 +47,12 @@ class Chains:
 
 def paths():
     with Chains() as chains:
-        for path, who in [("/", "two"), ("/mainnet", "one"), ("/1", "one"), ("/eth", "one"), ("/polygon", "two"), ("/137", "two"), ("/mainnet/", "one"),
-                          ("/2", 404), ("/Mainnet", 404), ("/eth/x/y", 404), ("/mainnetx", 404), (f"/mainnet/{KEY}", "one"), (f"/1/{KEY}", "one"),
-                          (f"/eth/{KEY}", "one"), ("/mainnet/wrong", 401), ("/mainnet?priority=low", "one"), ("/?x=/mainnet", "two")]:
+        for path, who in [("/", "two"), ("/mainnet", "one"), ("/1", "one"), ("/eth", "one"), ("/polygon", "two"),
+                          ("/137", "two"), ("/mainnet/", "one"),
+                          ("/2", 404), ("/Mainnet", 404), ("/eth/x/y", 404), ("/mainnetx", 404),
+                          (f"/mainnet/{KEY}", "one"), (f"/1/{KEY}", "one"),
+                          (f"/eth/{KEY}", "one"), ("/mainnet/wrong", 401), ("/mainnet?priority=low", "one"),
+                          ("/?x=/mainnet", "two")]:
             equal(chains.at(path), who, f"who answers at {path}")
         for path, id in (("/", "0x89"), ("/eth", "0x1")):
             equal(chains.sluice.rpc(call("eth_chainId", []), path=path).json()["result"], id, f"chain id at {path}")
@@ -79,7 +82,8 @@ def methods(config, upstreams=1, **more):
         nodes = [ScriptedUpstream(answer(f"n{i}")) for i in range(upstreams)]
         try:
             ready = {"chain_id": 1337, **config}
-            ready["upstreams"] = [{"name": f"n{i}", "url": n.url, **(more.get(f"n{i}", {}))} for i, n in enumerate(nodes)]
+            ready["upstreams"] = [{"name": f"n{i}", "url": n.url, **(more.get(f"n{i}", {}))} for i,
+                                  n in enumerate(nodes)]
             with Sluice(ready) as sluice:
                 for method, expected in asked.items():
                     for _ in range(4):
@@ -92,18 +96,22 @@ def methods(config, upstreams=1, **more):
 
 
 def rules_by_default():
-    methods({})({"eth_call": "n0", "debug_traceCall": -32601, "admin_peers": -32601, "web3_clientVersion": "n0", "foo_bar": "n0", "personal_sign": -32601,
-                 "engine_getPayloadV4": -32601, "miner_start": -32601, "txpool_status": "n0", "rpc.discover": -32601, "eth_sign": -32601})
+    methods({})({"eth_call": "n0", "debug_traceCall": -32601, "admin_peers": -32601, "web3_clientVersion": "n0",
+                 "foo_bar": "n0", "personal_sign": -32601,
+                 "engine_getPayloadV4": -32601, "miner_start": -32601, "txpool_status": "n0", "rpc.discover": -32601,
+                 "eth_sign": -32601})
 
 
 def rules_allow():
     methods({"methods": {"allow": ["debug_trace*", "admin_peers", "rpc.discover"]}})(
-        {"debug_traceCall": "n0", "debug_setHead": -32601, "admin_peers": "n0", "admin_addPeer": -32601, "rpc.discover": "n0"})
+        {"debug_traceCall": "n0", "debug_setHead": -32601, "admin_peers": "n0", "admin_addPeer": -32601,
+         "rpc.discover": "n0"})
 
 
 def rules_deny():
     methods({"methods": {"deny": ["eth_getLogs", "foo_*", "trace_*"]}})(
-        {"eth_getLogs": -32601, "eth_getBalance": "n0", "foo_bar": -32601, "trace_block": -32601, "eth_newFilter": "n0"})
+        {"eth_getLogs": -32601, "eth_getBalance": "n0", "foo_bar": -32601, "trace_block": -32601,
+         "eth_newFilter": "n0"})
 
 
 def rules_allow_only():
@@ -113,7 +121,8 @@ def rules_allow_only():
 
 def rules_of_one_upstream():
     """A method that one upstream is denied goes to the other, and never to it."""
-    methods({"balance": {"strategy": "round-robin"}}, 2, n0={"methods": {"deny": ["eth_getLogs"]}}, n1={"methods": {"allow": ["debug_traceCall"]}})(
+    methods({"balance": {"strategy": "round-robin"}}, 2, n0={"methods": {"deny": ["eth_getLogs"]}},
+            n1={"methods": {"allow": ["debug_traceCall"]}})(
         {"eth_getLogs": "n1", "debug_traceCall": "n1"})
 
 
@@ -123,7 +132,8 @@ def rules_of_a_chain():
             {"name": "a", "chain_id": 1, "upstreams": [one.url], "methods": {"allow": ["eth_getLogs"]}},
             {"name": "b", "chain_id": 2, "upstreams": [two.url], "methods": {"deny": ["eth_call"]}}]}
         with Sluice(config) as sluice:
-            for path, method, expected in (("/a", "eth_getLogs", None), ("/b", "eth_getLogs", -32601), ("/a", "eth_call", None), ("/b", "eth_call", -32601)):
+            for path, method, expected in (("/a", "eth_getLogs", None), ("/b", "eth_getLogs", -32601),
+                                           ("/a", "eth_call", None), ("/b", "eth_call", -32601)):
                 got = sluice.rpc(call(method, []), path=path).json()
                 equal(got.get("error", {}).get("code"), expected, f"{method} at {path}")
 
@@ -133,7 +143,8 @@ def rules_follow_a_reload():
         config = {"chain_id": 1337, "upstreams": [upstream.url]}
         with Sluice(config) as sluice, sluice.client() as client, WebSocket(sluice.http) as ws:
             def codes():
-                return [client.rpc(call("eth_call", [])).json().get("error", {}).get("code"), ws.rpc(call("eth_call", [])).get("error", {}).get("code")]
+                return [client.rpc(call("eth_call", [])).json().get("error", {}).get("code"),
+                        ws.rpc(call("eth_call", [])).get("error", {}).get("code")]
             equal(codes(), [None, None], "codes before")
             sluice.reload({**config, "methods": {"deny": ["eth_call"]}})
             equal(codes(), [-32601, -32601], "codes on the same connections after")
@@ -148,21 +159,28 @@ def reply_headers():
             connection.read_request()
             connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnope")
         with ScriptedUpstream(script) as broken:
-            config = {"chain_id": 1337, "upstreams": [{"name": "good", "url": upstream.url, "tier": 2}, {"name": "broken", "url": broken.url}]}
+            config = {"chain_id": 1337, "upstreams": [{"name": "good", "url": upstream.url, "tier": 2},
+                                                      {"name": "broken", "url": broken.url}]}
             with Sluice(config) as sluice, sluice.client() as client:
                 response = client.rpc(call("eth_getBalance", ["0x1"]), headers=[("X-Request-Id", "mine-1")])
-                got = {n: response.header(n) for n in ("X-Sluice-Upstream", "X-Sluice-Attempts", "X-Sluice-Cache", "X-Request-Id")}
-                equal(got, {"X-Sluice-Upstream": "good", "X-Sluice-Attempts": "2", "X-Sluice-Cache": "none", "X-Request-Id": "mine-1"}, "headers")
-                check(re.fullmatch(r"\d+\.\d{3}ms", response.header("X-Sluice-Duration")), "X-Sluice-Duration", response.header("X-Sluice-Duration"))
-                check(re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", response.header("Date")), "Date", response.header("Date"))
+                got = {n: response.header(n) for n in ("X-Sluice-Upstream", "X-Sluice-Attempts", "X-Sluice-Cache",
+                                                       "X-Request-Id")}
+                equal(got, {"X-Sluice-Upstream": "good", "X-Sluice-Attempts": "2", "X-Sluice-Cache": "none",
+                            "X-Request-Id": "mine-1"}, "headers")
+                check(re.fullmatch(r"\d+\.\d{3}ms", response.header("X-Sluice-Duration")), "X-Sluice-Duration",
+                      response.header("X-Sluice-Duration"))
+                check(re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", response.header("Date")), "Date",
+                      response.header("Date"))
                 sent = time.mktime(time.strptime(response.header("Date"), "%a, %d %b %Y %H:%M:%S GMT")) - time.timezone
                 check(abs(sent - time.time()) < 5, "the clock of Date", response.header("Date"))
                 local = client.rpc(call("eth_chainId", []))
-                equal((local.header("X-Sluice-Upstream"), local.header("X-Sluice-Attempts")), (None, "0"), "headers of an answer without a node")
+                equal((local.header("X-Sluice-Upstream"), local.header("X-Sluice-Attempts")), (None, "0"),
+                      "headers of an answer without a node")
                 check(len(local.header("X-Request-Id")) == 16, "an id of our own", local.header("X-Request-Id"))
 
 
-CASES = [paths, no_default, reload_that_takes_the_root_away, rules_by_default, rules_allow, rules_deny, rules_allow_only, rules_of_one_upstream,
+CASES = [paths, no_default, reload_that_takes_the_root_away, rules_by_default, rules_allow, rules_deny,
+         rules_allow_only, rules_of_one_upstream,
          rules_of_a_chain, rules_follow_a_reload, reply_headers]
 
 

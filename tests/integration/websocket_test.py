@@ -1,25 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """WebSocket clients: handshake, frames, messages, closing. What breaks RFC 6455 ends the connection
-with the right code and reaches no node; JSON-RPC over it has the codes of HTTP without its status."""
+with the right code and reaches no node."""
 
-import json
 import struct
-import threading
 import time
 
-from stage import GOOD, GOOD_PARAMS, Stage, assert_canonical, assert_error, table
-from support.sluice import WebSocket, call, check, elements, equal, frame, members, poll, sanitized, upgrade_request
-
-TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
-CALL = GOOD.replace(b'"good"', b'"ws"')
-
-
-def text(body=CALL, **more):
-    return frame(TEXT, body, **more)
-
-
-def closing(code=None, reason=b""):
-    return frame(CLOSE, b"" if code is None else struct.pack(">H", code) + reason)
+from stage import GOOD_PARAMS, Stage, assert_canonical, assert_error, table
+from support.sluice import WebSocket, check, equal, frame, members, sanitized, upgrade_request
+from ws_words import BINARY, CALL, CLOSE, PING, PONG, TEXT, answered, closing, stage_answer, text
 
 
 def closed(data, code, before=0, reason="websocket_protocol"):
@@ -38,11 +26,6 @@ def closed(data, code, before=0, reason="websocket_protocol"):
     return run
 
 
-def stage_answer(ws, id=b'"ws"', result=GOOD_PARAMS):
-    got = members(ws.read_message())
-    equal((got[b"id"], got.get(b"result")), (id, result), "id and result")
-
-
 def served(data, answers=1, pongs=(), params=GOOD_PARAMS):
     """The frames bring `answers` answers, the connection goes on."""
     def run(stage):
@@ -55,16 +38,6 @@ def served(data, answers=1, pongs=(), params=GOOD_PARAMS):
                 stage_answer(ws)
             if answers:
                 assert_canonical(stage.upstream.requests[0], "eth_getBalance", params)
-            ws.send(text())
-            stage_answer(ws)
-    return run
-
-
-def answered(data, code, id=b"null"):
-    def run(stage):
-        with stage.case(1), WebSocket(stage.sluice.http) as ws:
-            ws.send(data)
-            assert_error(ws.read_message(), code, id)
             ws.send(text())
             stage_answer(ws)
     return run
@@ -89,13 +62,15 @@ ROWS = []
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ROWS += [(f"handshake_refused_{name}", lambda s, h=headers, st=status: refused(s, h, st)) for name, headers, status in [
     ("without_key", [("Sec-WebSocket-Key", None)], 400), ("key_short", [("Sec-WebSocket-Key", "YQ==")], 400),
-    ("key_not_base64", [("Sec-WebSocket-Key", "!" * 22 + "==")], 400), ("key_long", [("Sec-WebSocket-Key", KEY + "AA")], 400),
+    ("key_not_base64", [("Sec-WebSocket-Key", "!" * 22 + "==")], 400),
+    ("key_long", [("Sec-WebSocket-Key", KEY + "AA")], 400),
     ("key_empty", [("Sec-WebSocket-Key", "")], 400), ("version_missing", [("Sec-WebSocket-Version", None)], 426),
     ("version_8", [("Sec-WebSocket-Version", "8")], 426), ("version_12", [("Sec-WebSocket-Version", "12")], 426),
     ("version_14", [("Sec-WebSocket-Version", "14")], 426)]]
 ROWS += [
     ("handshake_refused_key_twice", lambda s: key_twice(s)),
-    ("handshake_in_other_case", lambda s: handshake(s, [("Upgrade", "WebSocket"), ("Connection", "keep-alive, UPGRADE")])),
+    ("handshake_in_other_case", lambda s: handshake(s, [("Upgrade", "WebSocket"), ("Connection",
+            "keep-alive, UPGRADE")])),
     ("handshake_with_subprotocol", lambda s: handshake(s, [("Sec-WebSocket-Protocol", "json, graphql-ws")])),
     ("handshake_with_extensions_declines_them", lambda s: handshake(s, [
         ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits, x-webkit-deflate-frame")])),
@@ -127,7 +102,8 @@ ROWS += [
     ("length_125_in_two_bytes", closed(frame(TEXT, b"x" * 125, length=(126, struct.pack(">H", 125))), 1002)),
     ("length_0_in_two_bytes", closed(frame(TEXT, b"", length=(126, b"\0\0")), 1002)),
     ("length_65535_in_eight_bytes", closed(frame(TEXT, b"x" * 65535, length=(127, struct.pack(">Q", 65535))), 1002)),
-    ("message_above_16_MiB_by_its_length", closed(frame(TEXT, b"", length=(127, struct.pack(">Q", (16 << 20) + 1))), 1009)),
+    ("message_above_16_MiB_by_its_length",
+     closed(frame(TEXT, b"", length=(127, struct.pack(">Q", (16 << 20) + 1))), 1009)),
     ("message_above_16_MiB_in_two_fragments", lambda s: too_large_in_fragments(s)),
     ("declared_length_is_not_allocated", lambda s: no_allocation(s)),
     ("message_of_16_MiB", lambda s: large_message(s)),
@@ -148,7 +124,8 @@ ROWS += [
     ("message_of_126_bytes", served(text(CALL + b" " * (126 - len(CALL) % 126)))),
 ]
 # --- UTF-8 ----------------------------------------------------------------------------------------
-BAD_UTF8 = [b"\x80", b"\xc0\xaf", b"\xe0\x80\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xff", b"\xf8\x88\x80\x80\x80", b"a\xc3"]
+BAD_UTF8 = [b"\x80", b"\xc0\xaf", b"\xe0\x80\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xff",
+            b"\xf8\x88\x80\x80\x80", b"a\xc3"]
 ROWS += [(f"text_not_utf8_{i}", closed(text(b'["' + bad + b'"]'), 1007)) for i, bad in enumerate(BAD_UTF8)]
 ROWS += [
     ("text_cut_within_a_character_at_its_end", closed(text(b'["\xc3'), 1007)),
@@ -169,31 +146,10 @@ ROWS += [
     ("data_after_close", closed(closing(1000) + text(), 1000, reason=None)),
     ("close_behind_a_call", lambda s: close_behind(s)),
 ]
-ROWS += [(f"close_code_{n}", closed(closing(n), 1002)) for n in (0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535)]
+ROWS += [(f"close_code_{n}", closed(closing(n), 1002)) for n in (0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000,
+                                                                 2999, 5000, 65535)]
 ROWS += [(f"close_code_{n}_comes_back", closed(closing(n, b"bye"), n, reason=None))
          for n in (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999)]
-# --- JSON-RPC -------------------------------------------------------------------------------------
-ROWS += [
-    ("not_json", answered(text(b"{"), -32700)),
-    ("empty_message", answered(text(b""), -32700)),
-    ("no_request", answered(text(b"{}"), -32600)),
-    ("empty_batch", answered(text(b"[]"), -32600)),
-    ("denied_method", answered(text(b'{"jsonrpc":"2.0","id":5,"method":"admin_peers"}'), -32601, b"5")),
-    ("eth_subscribe", answered(text(b'{"jsonrpc":"2.0","id":5,"method":"eth_subscribe","params":["newHeads"]}'), -32601, b"5")),
-    ("eth_unsubscribe", answered(text(b'{"jsonrpc":"2.0","id":5,"method":"eth_unsubscribe","params":["0x1"]}'), -32601, b"5")),
-    ("scalar_params", answered(text(b'{"jsonrpc":"2.0","id":5,"method":"eth_getBalance","params":1}'), -32602, b"5")),
-    ("notification_gets_no_frame", lambda s: notification(s)),
-    ("batch", lambda s: batch(s)),
-    ("batch_of_notifications_gets_no_frame", lambda s: notification(s, batch=True)),
-    ("one_id_twice_in_flight", lambda s: one_id_twice(s)),
-    ("answers_as_they_come", lambda s: out_of_order(s)),
-    ("a_thousand_calls_in_flight", lambda s: many_in_flight(s)),
-    ("client_leaves_with_calls_in_flight", lambda s: leaves(s)),
-    ("large_result", lambda s: large_result(s)),
-    ("slow_reader_is_cut", lambda s: slow_reader(s)),
-    ("close_frame_never_answered", lambda s: unanswered_close(s)),
-    ("server_shuts_down", lambda s: going_away()),
-]
 
 
 def refused(stage, headers, status):
@@ -216,13 +172,15 @@ def key_twice(stage):
 def handshake(stage, headers, path="/"):
     with stage.case(1), WebSocket(stage.sluice.http, path, headers) as ws:
         names = {n.lower() for n, _ in ws.upgraded.headers}
-        check(not names & {"sec-websocket-extensions", "sec-websocket-protocol"}, "something was agreed to", ws.upgraded)
+        check(not names & {"sec-websocket-extensions", "sec-websocket-protocol"}, "something was agreed to",
+              ws.upgraded)
         ws.send(text())
         stage_answer(ws)
 
 
 def foreign_origin(stage):
-    stage.refused(upgrade_request(headers=[("Origin", "https://evil.example")]), 403, -32000, "origin_refused", method="GET")
+    stage.refused(upgrade_request(headers=[("Origin", "https://evil.example")]), 403, -32000, "origin_refused",
+                  method="GET")
 
 
 def frames_at_once(stage):
@@ -338,140 +296,6 @@ def close_behind(stage):
         stage.upstream.wait_count(1)
 
 
-def notification(stage, batch=False):
-    body = b'{"jsonrpc":"2.0","method":"eth_getBalance","params":["0xcc"]}'
-    with stage.case(2), WebSocket(stage.sluice.http) as ws:
-        ws.send(text(b"[" + body + b"]" if batch else body))
-        stage.upstream.wait_count(1)
-        ws.send(text())
-        stage_answer(ws)
-        check(ws.is_open(0.05), "a frame that nobody asked for")
-
-
-def batch(stage):
-    with stage.case(3), WebSocket(stage.sluice.http) as ws:
-        calls = [call("eth_getBalance", [i], i) for i in range(3)] + [call("admin_peers", [], 3)]
-        ws.send(text(json.dumps(calls).encode()))
-        got = [json.loads(e) for e in elements(ws.read_message())]
-        equal([g["id"] for g in got], [0, 1, 2, 3], "ids")
-        equal([g.get("result") for g in got], [[0], [1], [2], None], "results")
-
-
-def one_id_twice(stage):
-    with stage.case(2), WebSocket(stage.sluice.http) as ws:
-        ws.send(text(json.dumps(call("eth_getBalance", ["a"], 1)).encode()) + text(json.dumps(call("eth_getBalance", ["b"], 1)).encode()))
-        got = [json.loads(ws.read_message()) for _ in range(2)]
-        equal((sorted(g["result"] for g in got), [g["id"] for g in got]), ([["a"], ["b"]], [1, 1]), "results, ids")
-
-
-def out_of_order(stage):
-    """A slow call holds up none behind it."""
-    release = threading.Event()
-
-    def script(connection):
-        while True:
-            request = connection.read_request()
-            if request.params == b'["slow"]':
-                connection.wait_for(release)
-            connection.send(request.reply())
-    with stage.case(3), stage.playing(script), WebSocket(stage.sluice.http) as ws:
-        for i, what in enumerate(("slow", "fast", "faster")):
-            ws.send(text(json.dumps(call("eth_getBalance", [what], i), separators=(",", ":")).encode()))
-        equal({json.loads(ws.read_message())["id"] for _ in range(2)}, {1, 2}, "the first answers")
-        release.set()
-        equal(json.loads(ws.read_message())["id"], 0, "the last answer")
-
-
-def many_in_flight(stage):
-    """More calls than may be in flight: the rest waits in the socket, and all are answered."""
-    with stage.case(3000), WebSocket(stage.sluice.http) as ws:
-        data = b"".join(text(json.dumps(call("eth_getBalance", [i], i)).encode()) for i in range(3000))
-        sender = threading.Thread(target=ws.send, args=(data,))
-        sender.start()
-        got = [json.loads(ws.read_message(30)) for _ in range(3000)]
-        sender.join()
-        equal(sorted(g["id"] for g in got), list(range(3000)), "ids")
-        check(all(g.get("result") == [g["id"]] for g in got), "a result went to another id",
-              next((g for g in got if g.get("result") != [g["id"]]), None))
-
-
-def leaves(stage):
-    def script(connection):
-        while True:
-            request = connection.read_request()
-            if request.params != GOOD_PARAMS:
-                connection.wait(0.1)
-            connection.send(request.reply())
-    with stage.playing(script):
-        for cut in ("reset", "close"):
-            seen, ws = stage.upstream.count, WebSocket(stage.sluice.http)
-            ws.send(b"".join(text(json.dumps(call("eth_getBalance", [i], i)).encode()) for i in range(50)))
-            stage.upstream.wait_count(seen + 1)
-            getattr(ws, cut)()
-        poll(lambda: stage.sluice.metric("sluice_calls_in_flight") == 0, "no call of a client that is gone is in flight")
-    stage.good()
-
-
-def large_result(stage):
-    """A reply that HTTP would stream is held whole and sent as one message."""
-    def script(connection):
-        while True:
-            request = connection.read_request()
-            connection.send(request.reply(b'"' + b"z" * (3 << 20) + b'"'))
-    with stage.playing(script), WebSocket(stage.sluice.http) as ws:
-        ws.send(text())
-        got = members(ws.read_message(20))
-        check(got[b"result"] == b'"' + b"z" * (3 << 20) + b'"', "the result", len(got[b"result"]))
-
-
-def slow_reader(stage):
-    """Who asks for much and reads nothing is cut before it costs much; others do not notice."""
-    def script(connection):
-        while True:
-            request = connection.read_request()
-            result = None if request.params == GOOD_PARAMS else b'"' + b"z" * (1 << 20) + b'"'
-            connection.send(request.reply(result))
-    before = stage.sluice.rss()
-    with stage.playing(script), WebSocket(stage.sluice.http, receive_buffer=4096) as ws:
-        ws.try_send(b"".join(text(json.dumps(call("eth_getBalance", [i], i)).encode()) for i in range(200)))
-        poll(lambda: stage.sluice.metric("sluice_rejected_total", reason="slow_reader") >= 1, "the slow reader is cut", 30)
-        stage.sluice.rpc(GOOD)
-    grown = stage.sluice.rss() - before
-    check(sanitized() or grown < 150 << 20, "memory for a slow reader", f"{grown} bytes")
-
-
-def unanswered_close(stage):
-    """Who never says goodbye in return is left behind after some seconds."""
-    def open_ones():
-        return stage.sluice.metric("sluice_client_connections", protocol="websocket")
-    poll(lambda: open_ones() == 0, "no other WebSocket is open")
-    with stage.case(0, "websocket_protocol"), WebSocket(stage.sluice.http) as ws:
-        ws.send(text(mask=None))
-        equal(ws.read_close(), 1002, "code of the close frame")
-        poll(lambda: open_ones() == 0, "the connection is given up", 8)
-
-
-def going_away():
-    with Stage() as stage:
-        with WebSocket(stage.sluice.http) as ws:
-            ws.send(text())
-            stage_answer(ws)
-            stage.sluice.ended = True
-            stage.sluice.signal(15)
-            equal(ws.read_close(), 1001, "code of the close frame")
-            ws.send(closing(1001))
-            equal(ws.wait_closed(5), b"", "bytes after the close frame")
-            equal(stage._sluice.wait(), 0, "exit code")
-
-
 def cases(full):
     with Stage() as stage:
         yield from table(stage, ROWS)
-        if full:
-            yield "silent_client_is_cut_after_a_minute", lambda: silent(stage)
-
-
-def silent(stage):
-    with stage.case(0, "websocket_silent"), WebSocket(stage.sluice.http) as ws:
-        equal(ws.read_frame(40).opcode, PING, "the first frame")
-        equal(ws.wait_closed(40), b"", "what comes for a client that does not answer a ping")
