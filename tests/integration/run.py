@@ -41,9 +41,13 @@ def cases_of(module, full):
 
 
 class Report:
-    def __init__(self):
+    # More than so many failures are no accident of a busy machine.
+    AGAIN_MAX = 8
+
+    def __init__(self, again=False):
         self.passed, self.failed, self.skipped = 0, 0, 0
         self.slow = []
+        self.again_left = self.AGAIN_MAX if again else 0
 
     def run(self, name, function):
         began = time.monotonic()
@@ -54,10 +58,24 @@ class Report:
             self.skipped += 1
             print(f"SKIP {name}: {reason}", flush=True)
         except Failure as failure:
-            self.fail(name, str(failure))
+            self.judge(name, function, str(failure))
         except Exception:  # pylint: disable=broad-except
-            self.fail(name, traceback.format_exc())
+            self.judge(name, function, traceback.format_exc())
         self.slow.append((time.monotonic() - began, name))
+
+    def judge(self, name, function, text):
+        """A first failure: with --again the case has one more chance, and is named if it takes it."""
+        if self.again_left == 0:
+            self.fail(name, text)
+            return
+        self.again_left -= 1
+        try:
+            function()
+        except Exception:  # pylint: disable=broad-except
+            self.fail(name, text)
+            return
+        self.passed += 1
+        print(f"UNSTEADY {name}: failed once, passed when repeated: {text.rstrip()}", flush=True)
 
     def fail(self, name, text):
         self.failed += 1
@@ -70,10 +88,12 @@ def main():
     parser.add_argument("filter", nargs="*", help="parts of module.case")
     parser.add_argument("--full", action="store_true", help="the long form")
     parser.add_argument("--list", action="store_true", help="name the cases, run none")
+    parser.add_argument("--again", action="store_true",
+                        help="repeat a failed case once, and say UNSTEADY where it passes then")
     parser.add_argument("--times", action="store_true", help="name the ten slowest cases")
     options = parser.parse_args()
     binary()
-    report = Report()
+    report = Report(options.again)
     for module_name in modules():
         # A filter "module.case" opens only that module, which saves its fixtures.
         wanted = [f for f in options.filter if "." not in f or f.startswith(module_name + ".")]
