@@ -52,4 +52,5 @@ for file in clients/*_test.js *_test.js; do
 done
 [ ${#files[@]} != 0 ] || finish_early "no test file is named so" "0 passed, 0 failed, 0 skipped" 2
 
-exec node "${options[@]}" "${files[@]}"
+# What hangs is ended, with all that it started.
+exec timeout --kill-after=10 900 node "${options[@]}" "${files[@]}"

@@ -13,7 +13,7 @@ process.on('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 /** Milliseconds after which a condition that should have come true counts as failed. */
-export const kDeadline = 30_000;
+export const kDeadline = 60_000;
 
 /** A directory of its own that goes with the process. */
 export function temporaryDirectory() {

@@ -3,5 +3,5 @@
 import * as runner from 'node:test';
 
 export function test(name, body) {
-  return runner.test(name, { timeout: 60_000 }, body);
+  return runner.test(name, { timeout: 240_000 }, body);
 }
