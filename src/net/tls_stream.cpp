@@ -24,6 +24,12 @@ class SslStream final : public TlsStream {
     if constexpr (std::is_same_v<Tls, ClientTls>) tls_->prepare(stream_.native_handle());
   }
 
+  ~SslStream() override {
+    // OpenSSL would forbid to resume the session of a connection that ended without close_notify,
+    // though since TLS 1.1 (RFC 4346, 7.2.1) it may be.
+    SSL_set_shutdown(stream_.native_handle(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  }
+
   void handshake(IoHandler handler) override {
     constexpr auto role = std::is_same_v<Tls, ClientTls> ? asio::ssl::stream_base::client
                                                          : asio::ssl::stream_base::server;

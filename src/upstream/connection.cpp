@@ -156,7 +156,7 @@ void Connection::become_idle() {
   state_ = State::kIdle;
   reused_ = true;
   idle_since_ = loop_.recent();
-  deadline_.set(idle_since_ + kLookAfter);
+  deadline_.set(idle_since_ + std::min(kLookAfter, shared_->options().idle_timeout));
 }
 
 void Connection::start(const Request& request, AttemptSink& sink, TimePoint deadline) {

@@ -98,6 +98,13 @@ class TlsPeer {
     SSL_set_fd(ssl_, peer_.fd());
     server != nullptr ? SSL_set_accept_state(ssl_) : SSL_set_connect_state(ssl_);
   }
+  /// A server with the context of an earlier one, which knows the sessions it gave out.
+  TlsPeer(Peer peer, const TlsPeer& earlier) : peer_(std::move(peer)), context_(earlier.context_) {
+    SSL_CTX_up_ref(context_);
+    ssl_ = SSL_new(context_);
+    SSL_set_fd(ssl_, peer_.fd());
+    SSL_set_accept_state(ssl_);
+  }
   ~TlsPeer() {
     SSL_free(ssl_);
     SSL_CTX_free(context_);
