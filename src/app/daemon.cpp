@@ -162,6 +162,7 @@ void Daemon::commit(Prepared prepared) {
   snapshot_ = assembly_->snapshot(config, prepared.materials);
   const auto options = Assembly::frontend_options(config);
   const auto trusted = Assembly::trusted(config);
+  trusted_ = trusted;
   for (const auto& worker : workers_) {
     worker->post([&w = *worker, snapshot = snapshot_, options, trusted] {
       w.worker().install(snapshot);
@@ -238,7 +239,8 @@ void Daemon::accepted(int fd, const net::TcpEndpoint& peer, const Listener& list
       chosen = worker.get();
     }
   }
-  auto taken = connections_.take(peer.address(), chosen->load());
+  auto taken =
+      connections_.take(peer.address(), trusted_->contains(peer.address()), chosen->load());
   if (taken.refusal != ConnectionTable::Refusal::kNone) {
     const bool total = taken.refusal == ConnectionTable::Refusal::kTotal;
     registry_->control().rejected(

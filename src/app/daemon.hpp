@@ -100,6 +100,7 @@ class Daemon final : public health::Observer {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<admin::Server> admin_;
   ConnectionTable connections_;
+  std::shared_ptr<const frontend::TrustedNetworks> trusted_;
   std::map<std::pair<std::string, std::string>, double> certificates_;
   net::Deadline second_;
   net::Deadline phase_deadline_;

@@ -40,14 +40,14 @@ void ConnectionTable::set_limits(std::uint64_t total, std::uint64_t per_address)
 }
 
 ConnectionTable::Taken ConnectionTable::take(
-    const net::asio::ip::address& address,
+    const net::asio::ip::address& address, bool many,
     std::shared_ptr<std::atomic<std::uint32_t>> worker_load) {
   const Key key = key_of(address);
   {
     const std::scoped_lock lock(state_->mutex);
     if (state_->total >= state_->total_max) return {Refusal::kTotal, nullptr};
     std::uint32_t& count = state_->by_address[key];
-    if (count >= state_->per_address_max) return {Refusal::kPerAddress, nullptr};
+    if (!many && count >= state_->per_address_max) return {Refusal::kPerAddress, nullptr};
     ++count;
     ++state_->total;
   }

@@ -28,8 +28,9 @@ class ConnectionTable {
   };
 
   void set_limits(std::uint64_t total, std::uint64_t per_address);
-  /// `worker_load` is raised while the place is held.
-  [[nodiscard]] Taken take(const net::asio::ip::address& address,
+  /// `worker_load` is raised while the place is held. `many`: the address stands for many clients,
+  /// as a balancer's does, and is bounded by the total alone.
+  [[nodiscard]] Taken take(const net::asio::ip::address& address, bool many,
                            std::shared_ptr<std::atomic<std::uint32_t>> worker_load);
 
  private:

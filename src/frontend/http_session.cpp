@@ -38,11 +38,7 @@ HttpSession::HttpSession(Frontend& frontend, net::TcpSocket socket, const net::T
           [](void* self) { static_cast<HttpSession*>(self)->on_deadline(); }, this),
       address_(peer.address()),
       tls_(listener_->tls != nullptr) {
-  if (tls_ && !listener_->proxy_protocol) {
-    stream_ = net::make_tls_stream(std::move(socket), listener_->tls);
-  } else {
-    stream_ = net::make_plain_stream(std::move(socket));
-  }
+  stream_ = net::make_plain_stream(std::move(socket));
   frontend_.add(*this);
   frontend_.observer().connections_changed(Protocol::kHttp, 1);
 }
@@ -52,21 +48,27 @@ HttpSession::~HttpSession() {
 }
 
 void HttpSession::start() {
-  if (listener_->proxy_protocol) {
-    state_ = State::kProxyHeader;
-    deadline_.set(now() + frontend_.options().header_timeout);
-    arm_read();
+  if (!listener_->proxy_protocol) {
+    begin();
     return;
   }
+  state_ = State::kProxyHeader;
+  deadline_.set(now() + frontend_.options().header_timeout);
+  work_ = frontend_.take_workspace();
+  await_proxy_header();
+}
+
+void HttpSession::begin() {
+  deadline_.set(now() + frontend_.options().header_timeout);
   if (tls_) {
+    auto tls = net::make_tls_stream(std::move(stream_->socket()), listener_->tls);
+    auto& handshaking = *tls;
+    stream_ = std::move(tls);
     state_ = State::kHandshake;
-    deadline_.set(now() + frontend_.options().header_timeout);
-    static_cast<net::TlsStream&>(*stream_).handshake(
-        net::handler<&HttpSession::on_handshake>(*this));
+    handshaking.handshake(net::handler<&HttpSession::on_handshake>(*this));
     return;
   }
   state_ = State::kHead;
-  deadline_.set(now() + frontend_.options().header_timeout);
   arm_read();
 }
 

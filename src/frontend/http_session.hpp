@@ -49,6 +49,10 @@ class HttpSession final : public Responder, public Session {
     kClosed,
   };
 
+  /// Behind a PROXY header, if there is one: the handshake, or the first request.
+  void begin();
+  void await_proxy_header();
+  void on_proxy_header(net::ErrorCode error, std::size_t);
   void on_handshake(net::ErrorCode error, std::size_t);
   /// A request is being worked on, or its reply is on the way out.
   [[nodiscard]] bool working() const noexcept;
@@ -62,7 +66,6 @@ class HttpSession final : public Responder, public Session {
 
   void process();
   [[nodiscard]] bool step();
-  [[nodiscard]] bool step_proxy_header();
   [[nodiscard]] bool step_head();
   [[nodiscard]] bool begin_body();
   [[nodiscard]] bool step_body();

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // From bytes to a request that is handed up, or an answer of our own.
+#include <cerrno>
 #include <utility>
+
+#include <sys/socket.h>
 
 #include "frontend/http_session.hpp"
 #include "frontend/proxy_protocol.hpp"
@@ -24,8 +27,6 @@ void HttpSession::process() {
 
 bool HttpSession::step() {
   switch (state_) {
-    case State::kProxyHeader:
-      return step_proxy_header();
     case State::kIdle:
       if (work_->in.empty()) {
         arm_read();
@@ -43,36 +44,44 @@ bool HttpSession::step() {
   }
 }
 
-bool HttpSession::step_proxy_header() {
-  const ProxyHeader header = parse_proxy_header(work_->in.view());
-  if (header.status == ProxyHeader::Status::kNeedMore) {
-    arm_read();
-    return false;
+void HttpSession::await_proxy_header() {
+  stream_->wait_readable(net::handler<&HttpSession::on_proxy_header>(*this));
+}
+
+/// Takes the header's own bytes out of the socket and no more: behind them, often in the same
+/// segment, the client's TLS handshake may begin.
+void HttpSession::on_proxy_header(net::ErrorCode error, std::size_t /*bytes*/) {
+  if (state_ == State::kClosed) return;
+  net::Buffer& in = work_->in;
+  const auto fd = stream_->socket().native_handle();
+  const auto space = in.space();
+  const auto seen = error ? 0 : ::recv(fd, space.data(), space.size(), MSG_PEEK | MSG_DONTWAIT);
+  if (seen < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+    await_proxy_header();
+    return;
   }
+  if (seen <= 0) {
+    close();
+    return;
+  }
+  const std::size_t before = in.size();
+  in.commit(static_cast<std::size_t>(seen));
+  const ProxyHeader header = parse_proxy_header(in.view());
   if (header.status == ProxyHeader::Status::kBad || !frontend_.trusted().contains(address_)) {
     frontend_.observer().rejected("bad_proxy_header");
     close();
-    return false;
+    return;
+  }
+  const bool done = header.status == ProxyHeader::Status::kDone;
+  const std::size_t taken = done ? header.bytes - before : static_cast<std::size_t>(seen);
+  static_cast<void>(::recv(fd, space.data(), taken, MSG_DONTWAIT));
+  if (!done) {
+    await_proxy_header();
+    return;
   }
   if (header.source) address_ = *header.source;
-  work_->in.consume(header.bytes);
-  if (tls_) {
-    // A balancer sends its header ahead of the client's first byte, so nothing of the handshake has
-    // been read yet.
-    if (!work_->in.empty()) {
-      frontend_.observer().rejected("bad_proxy_header");
-      close();
-      return false;
-    }
-    auto tls = net::make_tls_stream(std::move(stream_->socket()), listener_->tls);
-    auto& handshaking = *tls;
-    stream_ = std::move(tls);
-    state_ = State::kHandshake;
-    handshaking.handshake(net::handler<&HttpSession::on_handshake>(*this));
-    return false;
-  }
-  state_ = State::kHead;
-  return true;
+  in.consume(in.size());
+  begin();
 }
 
 bool HttpSession::step_head() {

@@ -141,12 +141,14 @@ void ClientTls::prepare(SSL* ssl) {
     X509_VERIFY_PARAM_set1_host(parameters, host_.c_str(), host_.size());
     X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   }
-  // A TLS 1.3 ticket should be used once (RFC 8446 C.4), so it leaves the cache.
   const std::scoped_lock lock(mutex_);
   if (sessions_.empty()) return;
   SSL_SESSION* session = sessions_.back();
-  sessions_.pop_back();
   SSL_set_session(ssl, session);
+  // A TLS 1.3 ticket should be used once (RFC 8446 C.4), so it leaves the cache. Those of TLS 1.2
+  // serve again, and are not given out anew with each handshake.
+  if (SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION) return;
+  sessions_.pop_back();
   SSL_SESSION_free(session);
 }
 
