@@ -45,15 +45,29 @@ struct Located {
   std::string_view key;
 };
 
+std::optional<std::size_t> chain_at(const Snapshot& snapshot, std::string_view path) {
+  if (const auto found = snapshot.paths.find(path); found != snapshot.paths.end())
+    return found->second;
+  // A chain whose id is not configured answers at the id that its nodes told, once they have.
+  if (path.size() < 2 || path[1] < '1' || path[1] > '9') return std::nullopt;
+  std::uint64_t id = 0;
+  const auto end = std::from_chars(path.data() + 1, path.data() + path.size(), id);
+  if (end.ec != std::errc{} || end.ptr != path.data() + path.size()) return std::nullopt;
+  const auto found = std::ranges::find_if(snapshot.chains, [id](const auto& chain) {
+    return chain.shared->chain_id.load(std::memory_order_relaxed) == id;
+  });
+  if (found == snapshot.chains.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - snapshot.chains.begin());
+}
+
 std::optional<Located> locate(const Snapshot& snapshot, std::string_view path) {
   if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
-  if (const auto found = snapshot.paths.find(path); found != snapshot.paths.end())
-    return Located{found->second, {}};
+  if (const auto found = chain_at(snapshot, path)) return Located{*found, {}};
   const auto slash = path.rfind('/');
   if (slash == std::string_view::npos || slash == 0) return std::nullopt;
-  const auto found = snapshot.paths.find(path.substr(0, slash));
-  if (found == snapshot.paths.end()) return std::nullopt;
-  return Located{found->second, path.substr(slash + 1)};
+  const auto found = chain_at(snapshot, path.substr(0, slash));
+  if (!found) return std::nullopt;
+  return Located{*found, path.substr(slash + 1)};
 }
 
 std::expected<std::size_t, frontend::Refusal> find_client(const Snapshot& snapshot,
