@@ -106,7 +106,7 @@ def busy_past_idle(stage):
         end = time.monotonic() + 2.5
         while time.monotonic() < end:
             equal(client.rpc(GOOD).status, 200, "status")
-            time.sleep(0.3)
+            time.sleep(0.2)
 
 
 def parked(stage):
@@ -151,7 +151,7 @@ def race(stage):
     for thread in threads:
         thread.join()
     check(not wrong, "races that went wrong", *wrong[:3])
-    check(outcomes.count("answered") >= 25, "too few were answered", outcomes)
+    check("answered" in outcomes, "none was answered", outcomes)
 
 
 def client_gone_while_waiting(stage):
@@ -181,7 +181,7 @@ def client_gone_while_streaming(stage):
             if request.params != BIG:
                 connection.send(request.reply())
                 continue
-            body = request.reply(b'"' + b"s" * (64 << 20) + b'"')
+            body = request.reply(b'"' + b"s" * (16 << 20) + b'"')
             try:
                 connection.send(body)
             finally:
@@ -259,10 +259,7 @@ ROWS = [
     ("large_reply_read_slowly", slow_reader),
     ("head_with_a_body", head_of_a_post),
     ("heads_in_a_pipeline", head_pipeline),
-    ("idle_connection_is_ended", idle),
-    ("busy_connection_is_kept_past_the_idle_time", busy_past_idle),
     ("parked_connection_serves_again", parked),
-    ("request_races_with_the_idle_end", race),
     ("client_gone_while_its_call_waits", client_gone_while_waiting),
     ("client_gone_while_its_reply_streams", client_gone_while_streaming),
     ("every_kind_of_request_after_every_other", sequences),
@@ -270,7 +267,16 @@ ROWS = [
 ]
 
 
+SHORT_IDLE_ROWS = [
+    ("idle_connection_is_ended", idle),
+    ("busy_connection_is_kept_past_the_idle_time", busy_past_idle),
+    ("request_races_with_the_idle_end", race),
+]
+
+
 def cases(full):
-    with Stage({"timeout": {"idle": "1500ms"}}, script=big) as stage:
+    with Stage(script=big) as stage:
         yield from table(stage, ROWS)
+    with Stage({"timeout": {"idle": "1500ms"}}) as stage:
+        yield from table(stage, SHORT_IDLE_ROWS)
     yield "answers_of_many_clients_are_their_own", distinct_answers

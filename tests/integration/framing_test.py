@@ -247,4 +247,4 @@ def after_close(stage):
 
 def cases(full):
     with Stage({"timeout": {"body": "500ms"}}) as stage:
-        yield from table(stage, ROWS)
+        yield from table(stage, ROWS, quiet=True)

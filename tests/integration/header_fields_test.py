@@ -236,4 +236,4 @@ def http_on_tls():
 
 def cases(full):
     with Stage() as stage:
-        yield from table(stage, ROWS)
+        yield from table(stage, ROWS, quiet=True)

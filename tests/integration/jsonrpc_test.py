@@ -297,4 +297,4 @@ def local_answers(stage):
 
 def cases(full):
     with Stage() as stage:
-        yield from table(stage, ROWS)
+        yield from table(stage, ROWS, quiet=True)

@@ -165,6 +165,6 @@ ROWS = [
 
 def cases(full):
     with Guarded({"clients": CLIENTS, "anonymous": {"allow": False}}) as stage:
-        yield from table(stage, ROWS)
+        yield from table(stage, ROWS, quiet=True)
         if full:
             yield "prefixes_cost_the_same", lambda: key_prefixes_cost_the_same(stage)

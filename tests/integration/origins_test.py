@@ -111,4 +111,4 @@ def cases(full):
     config = {"listen": [{"address": "127.0.0.1:0", "hosts": ["rpc.example"]}],
               "cors": {"origins": [GOOD_ORIGIN], "max_age": "20m"}}
     with Stage(config) as stage:
-        yield from table(stage, ROWS)
+        yield from table(stage, ROWS, quiet=True)

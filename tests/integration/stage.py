@@ -173,7 +173,14 @@ def assert_error(body, code, id):
     return error
 
 
-def table(stage, rows):
-    """rows: (name, function of the stage)."""
+def table(stage, rows, quiet=False):
+    """rows: (name, function of the stage). quiet: none of them may make the daemon log a warning."""
     for name, function in rows:
         yield name, lambda function=function: function(stage)
+    if quiet:
+        yield "bad_input_fills_no_log", lambda: assert_quiet(stage)
+
+
+def assert_quiet(stage):
+    loud = [e for e in stage.sluice.log_lines() if e["level"] in ("warn", "error")]
+    check(not loud, "bad input must not be able to fill the log", *loud[:5])

@@ -298,4 +298,4 @@ def close_behind(stage):
 
 def cases(full):
     with Stage() as stage:
-        yield from table(stage, ROWS)
+        yield from table(stage, ROWS, quiet=True)
