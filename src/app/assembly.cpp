@@ -177,6 +177,8 @@ proxy::UpstreamSpec Assembly::upstream(const config::Config& config,
           .weight = static_cast<double>(upstream.weight),
           .tier = static_cast<std::uint32_t>(upstream.tier),
           .rate = gate("upstream/" + chain.name + "/" + upstream.name, upstream.rate_limit),
+          .batch = {.calls_max = static_cast<std::size_t>(upstream.batch.max),
+                    .time_max = upstream.batch.time},
           .slot = registry_.upstream(slot, upstream.name)};
 }
 

@@ -33,7 +33,9 @@ struct PoolCounts {
 PoolCounts pool_counts(const upstream::Shared& shared) {
   const std::uint32_t total = shared.connections.load();
   const std::uint32_t connecting = std::min(shared.connecting.load(), total);
-  const std::uint32_t busy = std::min(shared.in_flight.load(), total - connecting);
+  const std::uint32_t carriers =
+      clamp_difference(shared.in_flight.load(), shared.in_flight_shared.load());
+  const std::uint32_t busy = std::min(carriers, total - connecting);
   return {clamp_difference(total, connecting + busy), busy, connecting, total,
           shared.options().connections_max};
 }
@@ -43,18 +45,21 @@ using health::word;
 std::string upstream_status(const health::UpstreamReport& report, TimePoint now) {
   const PoolCounts pool = pool_counts(*report.shared);
   const upstream::Options& options = report.shared->options();
-  const auto throttled = report.shared->throttled_until_ns.load() - now.time_since_epoch().count();
+  const auto ms_until = [now](std::int64_t until_ns) {
+    return std::max<std::int64_t>((until_ns - now.time_since_epoch().count()) / 1'000'000, 0);
+  };
   std::string out;
   fmt::format_to(
       std::back_inserter(out),
       R"({{"name":{},"url":"{}://{}:{}","state":"{}","reason":"{}","score":{:.3f},"score_parts":{{"errors":{:.3f},)"
       R"("latency":{:.3f},"freshness":{:.3f}}},"head":{},"lag_blocks":{},"consecutive_failures":{},)"
-      R"("response_time_ms":{:.3f},"throttled_ms":{},"connections":{{"idle":{},"busy":{},"connecting":{},"max":{}}}}})",
+      R"("response_time_ms":{:.3f},"throttled_ms":{},"unbatched_ms":{},"connections":{{"idle":{},"busy":{},"connecting":{},"max":{}}}}})",
       quoted(report.name), options.tls ? "https" : "http", options.host, options.port,
       word(report.serving), word(report.reason), report.score.total(), report.score.errors,
       report.score.latency, report.score.freshness, report.head, report.lag,
       report.consecutive_failures, static_cast<double>(report.shared->latency_ns.load()) * 1e-6,
-      std::max<std::int64_t>(throttled / 1'000'000, 0), pool.idle, pool.busy, pool.connecting,
+      ms_until(report.shared->throttled_until_ns.load()),
+      ms_until(report.shared->unbatched_until_ns.load()), pool.idle, pool.busy, pool.connecting,
       pool.max);
   return out;
 }

@@ -45,6 +45,7 @@ metrics::LabelSets label_sets() {
   for (std::size_t i = 0; i < static_cast<std::size_t>(health::ProbeOutcome::kCount); ++i) {
     sets.health_check_outcomes.emplace_back(health::word(static_cast<health::ProbeOutcome>(i)));
   }
+  for (const auto word : proxy::kBatchOutcomeWords) sets.batch_outcomes.emplace_back(word);
   return sets;
 }
 

@@ -132,6 +132,12 @@ struct PoolConfig {
   bool operator==(const PoolConfig&) const = default;
 };
 
+struct BatchConfig {
+  std::uint64_t max = 0;
+  Duration time{};
+  bool operator==(const BatchConfig&) const = default;
+};
+
 struct ScalerConfig {
   ScalerMode mode = ScalerMode::kOff;
   double up = 0, down = 0;
@@ -195,6 +201,7 @@ struct AnomalyConfig {
 /// What an upstream inherits from its chain and may change for itself.
 struct PerUpstream {
   PoolConfig pool;
+  BatchConfig batch;
   ScalerConfig scaler;
   HealthConfig health;
   BreakerConfig breaker;

@@ -3,7 +3,9 @@
 
 #include <array>
 #include <charconv>
+#include <utility>
 
+#include "jsonrpc/reply_array.hpp"
 #include "jsonrpc/scan.hpp"
 #include "jsonrpc/unescape.hpp"
 
@@ -37,6 +39,32 @@ void read_error(ReplyView& reply, std::size_t depth_max) {
   static_cast<void>(scan_object(error.data(), error.data() + error.size(), nesting, visit));
 }
 
+/// One object at p. Returns the byte after it, or null where the grammar breaks; `reply` is valid
+/// if it is a reply as well.
+const char* read_reply(const char* p, const char* end, std::size_t depth_max, ReplyView& reply) {
+  std::array<std::string_view, 3> tokens;
+  bool repeated = false;
+  Nesting nesting(depth_max);
+  const auto visit = [&](std::string_view key, std::string_view value) {
+    const ReplyKey which = reply_key(key);
+    if (which == ReplyKey::kOther) return;
+    auto& token = tokens[static_cast<std::size_t>(which)];
+    repeated = repeated || !token.empty();
+    token = value;
+  };
+  const char* const after = scan_object(p, end, nesting, visit);
+  if (after == nullptr || repeated) return after;
+  if (tokens[2] == "null") tokens[2] = {};
+  if (tokens[1].empty() && tokens[2].empty()) return after;
+  reply.valid = true;
+  reply.id = tokens[0];
+  reply.result = tokens[1];
+  reply.error = tokens[2];
+  reply.is_error = !reply.error.empty();
+  if (reply.is_error) read_error(reply, depth_max);
+  return after;
+}
+
 }  // namespace
 
 ReplyKey reply_key(std::string_view raw) noexcept {
@@ -50,27 +78,41 @@ ReplyKey reply_key(std::string_view raw) noexcept {
 }
 
 ReplyView parse_reply(std::string_view body, std::size_t depth_max) {
-  std::array<std::string_view, 3> tokens;
-  bool repeated = false;
-  const char* const begin = body.data();
-  const char* const end = begin + body.size();
-  Nesting nesting(depth_max);
-  const auto visit = [&](std::string_view key, std::string_view value) {
-    const ReplyKey which = reply_key(key);
-    if (which == ReplyKey::kOther) return;
-    auto& token = tokens[static_cast<std::size_t>(which)];
-    repeated = repeated || !token.empty();
-    token = value;
-  };
-  const char* const p = scan_object(skip_space(begin, end), end, nesting, visit);
-  if (p == nullptr || skip_space(p, end) != end || repeated) return {};
+  const char* const end = body.data() + body.size();
+  ReplyView reply;
+  const char* const p = read_reply(skip_space(body.data(), end), end, depth_max, reply);
+  if (p == nullptr || skip_space(p, end) != end) return {};
+  return reply;
+}
 
-  ReplyView reply{.id = tokens[0], .result = tokens[1], .error = tokens[2]};
-  if (reply.error == "null") reply.error = {};
-  if (reply.result.empty() && reply.error.empty()) return {};
-  reply.valid = true;
-  reply.is_error = !reply.error.empty();
-  if (reply.is_error) read_error(reply, depth_max);
+ReplyArray::ReplyArray(std::string_view body, std::size_t depth_max) noexcept
+    : at_(skip_space(body.data(), body.data() + body.size())),
+      end_(body.data() + body.size()),
+      // The array is one level itself.
+      depth_max_(depth_max - 1),
+      is_array_(at_ != end_ && *at_ == '[') {}
+
+std::optional<ReplyView> ReplyArray::next() {
+  if (at_ == nullptr || !is_array_) return std::nullopt;
+  const char* p = skip_space(std::exchange(at_, nullptr), end_);
+  const bool first = std::exchange(first_, false);
+  if (first) p = skip_space(p + 1, end_);
+  if (p != end_ && *p == ']') {
+    complete_ = skip_space(p + 1, end_) == end_;
+    return std::nullopt;
+  }
+  if (!first) {
+    if (p == end_ || *p != ',') return std::nullopt;
+    p = skip_space(p + 1, end_);
+  }
+  ReplyView reply;
+  if (p != end_ && *p == '{') {
+    at_ = read_reply(p, end_, depth_max_, reply);
+  } else {
+    Nesting nesting(depth_max_);
+    at_ = scan_value(p, end_, nesting);
+  }
+  if (at_ == nullptr) return std::nullopt;
   return reply;
 }
 

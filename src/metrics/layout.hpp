@@ -23,6 +23,7 @@ struct LabelSets {
   std::vector<std::string> priorities;
   std::vector<std::string> protocols;  ///< of client connections
   std::vector<std::string> health_check_outcomes;
+  std::vector<std::string> batch_outcomes;  ///< of batches sent to upstreams
 };
 
 /// Where in a block of cells each number is; fixed for the life of the process. What one event
@@ -38,13 +39,15 @@ struct Layout {
         retry_reasons(sets.retry_reasons.size()),
         priorities(sets.priorities.size()),
         protocols(sets.protocols.size()),
-        health_check_outcomes(sets.health_check_outcomes.size()) {}
+        health_check_outcomes(sets.health_check_outcomes.size()),
+        batch_outcomes(sets.batch_outcomes.size()) {}
 
   /// Statuses 100 to 599; any other counts as 599, which nobody sends.
   static constexpr std::size_t kStatusMin = 100, kStatusMax = 599;
 
   std::size_t methods, outcomes, attempt_outcomes, reject_reasons, close_reasons,
-      queue_reject_reasons, retry_reasons, priorities, protocols, health_check_outcomes;
+      queue_reject_reasons, retry_reasons, priorities, protocols, health_check_outcomes,
+      batch_outcomes;
 
   // The block of the whole process.
   std::size_t process_statuses = 0;
@@ -72,7 +75,9 @@ struct Layout {
   std::size_t upstream_created = upstream_closed + close_reasons;
   std::size_t upstream_throttled = upstream_created + 1;
   std::size_t upstream_recovered = upstream_throttled + 1;
-  std::size_t upstream_cells = upstream_recovered + 1;
+  std::size_t upstream_batches = upstream_recovered + 1;
+  std::size_t upstream_batched_calls = upstream_batches + batch_outcomes;
+  std::size_t upstream_cells = upstream_batched_calls + 1;
 
   // A client's block is its outcomes.
   std::size_t client_cells = outcomes;

@@ -29,6 +29,8 @@ enum class MetricId : std::uint8_t {
   kUpstreamConsecutiveFailures,
   kUpstreamRecoveries,
   kUpstreamThrottled,
+  kUpstreamBatches,
+  kUpstreamBatchedCalls,
   kChainHeadBlock,
   kHealthChecks,
   kHealthCheckDuration,

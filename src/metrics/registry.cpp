@@ -225,6 +225,9 @@ void Registry::collect_upstreams(Families& out) const {
     const auto one = [&](Id id, std::size_t at) { out.counter(id, labels, as_double(cells[at])); };
     one(Id::kUpstreamRecoveries, layout_.upstream_recovered);
     one(Id::kUpstreamThrottled, layout_.upstream_throttled);
+    one(Id::kUpstreamBatchedCalls, layout_.upstream_batched_calls);
+    counters(out, Id::kUpstreamBatches, {chain, upstream}, sets_.batch_outcomes,
+             &cells[layout_.upstream_batches], true);
     one(Id::kPoolConnectionsCreated, layout_.upstream_created);
     counters(out, Id::kUpstreamAttempts, {chain, upstream}, sets_.attempt_outcomes,
              &cells[layout_.upstream_attempts], true);

@@ -96,6 +96,12 @@ class WorkerMetrics {
   void throttled(UpstreamSlot upstream) noexcept {
     upstreams_.at(upstream.index)[layout_.upstream_throttled].add(1);
   }
+  /// Of so many calls, each of which is an attempt of its own as well.
+  void upstream_batch(UpstreamSlot upstream, std::size_t outcome, std::size_t calls) noexcept {
+    Cell* const cells = upstreams_.at(upstream.index);
+    cells[layout_.upstream_batches + within(outcome, layout_.batch_outcomes)].add(1);
+    cells[layout_.upstream_batched_calls].add(calls);
+  }
   void recovered(UpstreamSlot upstream) noexcept {
     upstreams_.at(upstream.index)[layout_.upstream_recovered].add(1);
   }

@@ -11,6 +11,7 @@
 #include "jsonrpc/write.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/filter_id.hpp"
+#include "proxy/upstream_batch.hpp"
 #include "proxy/worker.hpp"
 
 namespace sluice::proxy {
@@ -40,7 +41,7 @@ Call::Call(Exchange& exchange, const jsonrpc::CallView& view, std::size_t positi
 }
 
 Call::~Call() {
-  if (connection_ != nullptr && !done_) connection_->abandon();
+  if (!done_) let_go();
 }
 
 ChainRuntime& Call::chain() const noexcept {

@@ -22,8 +22,10 @@
 namespace sluice::proxy {
 
 class Exchange;
+class UpstreamBatch;
 struct ChainRuntime;
 struct ChainShared;
+struct UpstreamSpec;
 
 /// One JSON-RPC call on its way: admitted, answered here or routed, attempted, judged, maybe
 /// attempted again, replied. Part of its exchange and on its worker's thread. Exactly one end:
@@ -37,8 +39,9 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   Call& operator=(const Call&) = delete;
 
   void start();
-  /// Capacity has become free for a call that waited: route again. False when it waits again.
-  [[nodiscard]] bool granted();
+  /// Capacity has become free for a call that waited: route again, `together` with others if it
+  /// may. False when it waits again.
+  [[nodiscard]] bool granted(bool together);
   /// Gives up, without a reply.
   void cut();
   /// Out of the queue, to be granted at once; false when a grant is on its way already.
@@ -50,6 +53,22 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   [[nodiscard]] std::uint32_t attempts() const noexcept { return attempts_; }
   /// The upstream that the reply came from; empty when Sluice answered.
   [[nodiscard]] std::string_view upstream_name() const noexcept;
+
+  // For batches that it leaves in.
+  [[nodiscard]] std::string_view method_name() const noexcept { return method_name_; }
+  [[nodiscard]] std::string_view params() const noexcept { return params_; }
+  /// Begins its attempt in the batch.
+  void join(UpstreamBatch& batch, TimePoint now);
+  /// Its attempt has failed if it is still in the batch then.
+  void leave_batch_at(TimePoint until);
+  /// After gathering: nobody goes with it.
+  void send_alone(TimePoint now);
+  /// Its part of the upstream's array, or what holds for all of the batch's `calls`; `echo`: of a
+  /// failure that another call has told of.
+  void on_batched_reply(const upstream::ReplyHead& head, const jsonrpc::ReplyView& reply,
+                        std::uint32_t calls, bool echo);
+  /// The upstream did not answer it in a batch.
+  void resend_alone();
 
   // AttemptSink
   [[nodiscard]] bool judge(const upstream::ReplyHead& head, std::string_view body) override;
@@ -80,9 +99,14 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   [[nodiscard]] TimePoint attempt_deadline(TimePoint now) const;
   [[nodiscard]] std::optional<std::uint32_t> pick(policy::UpstreamSet among, TimePoint now);
   [[nodiscard]] bool attempt(std::uint32_t upstream, TimePoint now, bool fresh);
+  [[nodiscard]] bool may_gather(const UpstreamSpec& upstream, TimePoint now) const;
+  void begin_attempt(TimePoint now);
+  /// Ends whatever is under way for it, without an outcome.
+  void let_go();
   void wait(policy::UpstreamSet among, TimePoint now);
   [[nodiscard]] bool await_first_probe(TimePoint now);
   void start_waiting(TimePoint now, TimePoint until);
+  void set_timer(TimePoint until);
   void on_wait_over();
   void wait_timed_out(TimePoint now);
   void no_upstream();
@@ -136,6 +160,15 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   bool backing_off_ = false;
 
   net::Ref<upstream::Connection> connection_;
+  /// In place of a connection of its own.
+  net::Ref<UpstreamBatch> batch_;
+  /// With the worker's batcher, which will send it.
+  bool gathered_ = false;
+  /// Is not to be gathered.
+  bool alone_ = false;
+  /// Of the same upstream batch, this one included: they share its response time.
+  std::uint32_t batch_calls_ = 1;
+  bool echo_ = false;
   std::uint32_t upstream_ = 0;
   std::uint64_t wire_id_ = 0;
   std::uint32_t attempts_ = 0;

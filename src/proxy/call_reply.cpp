@@ -8,6 +8,7 @@
 #include "proxy/call.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/filter_id.hpp"
+#include "proxy/upstream_batch.hpp"
 #include "proxy/worker.hpp"
 
 namespace sluice::proxy {
@@ -65,9 +66,20 @@ void Call::account_attempt(std::size_t outcome, TimePoint now) {
                                                 took);
 }
 
+void Call::on_batched_reply(const upstream::ReplyHead& head, const jsonrpc::ReplyView& reply,
+                            std::uint32_t calls, bool echo) {
+  head_ = head;
+  view_ = reply;
+  batch_calls_ = calls;
+  echo_ = echo;
+  timer_.reset();
+  on_reply();
+}
+
 void Call::on_reply() {
   const net::Ref<Exchange> hold(&exchange_);
   connection_ = nullptr;
+  batch_ = nullptr;
   const TimePoint time = exchange_.worker().loop().recent();
   outcome_ =
       ethereum::classify(*method_, {.http_status = head_.status,
@@ -86,6 +98,8 @@ void Call::learn(TimePoint now) {
   const ethereum::Action& action = ethereum::action(outcome_);
   upstream::Shared& shared = *chain().spec->upstreams[upstream_].shared;
   constexpr auto relaxed = std::memory_order_relaxed;
+  // What all calls of an upstream batch met counts once.
+  if (echo_) return;
   if (action.counts_as_failure) {
     shared.failures.fetch_add(1, relaxed);
     shared.consecutive_failures.fetch_add(1, relaxed);
@@ -93,8 +107,9 @@ void Call::learn(TimePoint now) {
     shared.successes.fetch_add(1, relaxed);
     if (shared.consecutive_failures.load(relaxed) != 0)
       shared.consecutive_failures.store(0, relaxed);
-    shared.observe_latency(now - attempt_started_);
-    chain().balancer->observe(upstream_, now - attempt_started_, true);
+    const Duration own = (now - attempt_started_) / batch_calls_;
+    shared.observe_latency(own);
+    chain().balancer->observe(upstream_, own, true);
   }
   if (action.throttled) {
     exchange_.worker().metrics().throttled(chain().spec->upstreams[upstream_].slot);
@@ -182,10 +197,7 @@ bool Call::retry(policy::FailedAttempt failed, RetryReason reason, TimePoint now
     return true;
   }
   backing_off_ = true;
-  timer_.emplace(
-      exchange_.worker().loop().timers,
-      [](void* self) { static_cast<Call*>(self)->on_wait_over(); }, this);
-  timer_->set(now + decision.backoff);
+  set_timer(now + decision.backoff);
   return true;
 }
 
@@ -244,6 +256,8 @@ bool Call::deliver_accepted() {
 void Call::on_failure(const upstream::Failure& failure) {
   const net::Ref<Exchange> hold(&exchange_);
   connection_ = nullptr;
+  batch_ = nullptr;
+  timer_.reset();
   if (done_) return;
   const TimePoint time = now();
   using Kind = upstream::Failure::Kind;
@@ -257,7 +271,7 @@ void Call::on_failure(const upstream::Failure& failure) {
     deliver_error_after(failure);
     return;
   }
-  if (!failure.stale && failure.kind != Kind::kUpstreamLost) {
+  if (!failure.stale && !failure.echo && failure.kind != Kind::kUpstreamLost) {
     shared.failures.fetch_add(1, relaxed);
     shared.consecutive_failures.fetch_add(1, relaxed);
     if (connect) {

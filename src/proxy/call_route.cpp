@@ -6,6 +6,7 @@
 
 #include "proxy/call.hpp"
 #include "proxy/exchange.hpp"
+#include "proxy/upstream_batch.hpp"
 #include "proxy/worker.hpp"
 
 namespace sluice::proxy {
@@ -16,6 +17,9 @@ namespace {
 /// monitor's verdict.
 constexpr std::uint32_t kSuspectFailures = 5;
 constexpr std::uint32_t kSuspectConnectFailures = 3;
+
+/// Calls with larger params do not go into upstream batches, whose bytes stay few.
+constexpr std::size_t kBatchedParamsMax = 8192;
 
 }  // namespace
 
@@ -101,19 +105,72 @@ void Call::route(TimePoint now) {
 
 bool Call::attempt(std::uint32_t upstream, TimePoint now, bool fresh) {
   upstream::Pool& pool = *chain().pools[upstream];
+  const UpstreamSpec& spec = chain().spec->upstreams[upstream];
+  if (!fresh && may_gather(spec, now)) {
+    upstream_ = upstream;
+    gathered_ = true;
+    exchange_.worker().batcher().add(*this, pool, spec);
+    return true;
+  }
   const bool careful =
       method_->resend == ethereum::Resend::kNever || method_->resend == ethereum::Resend::kPinned;
   upstream::Connection* connection = fresh ? pool.take_fresh(now) : pool.take(now, careful);
   if (connection == nullptr) return false;
-  static_cast<void>(chain().spec->upstreams[upstream].rate->take(now));
   connection_ = connection;
   upstream_ = upstream;
-  tried_ |= policy::bit_of(upstream);
-  ++attempts_;
-  wire_id_ = exchange_.worker().next_wire_id();
-  attempt_started_ = now;
+  begin_attempt(now);
   connection->start({wire_id_, method_name_, params_}, *this, attempt_deadline(now));
   return true;
+}
+
+void Call::begin_attempt(TimePoint now) {
+  static_cast<void>(chain().spec->upstreams[upstream_].rate->take(now));
+  tried_ |= policy::bit_of(upstream_);
+  ++attempts_;
+  batch_calls_ = 1;
+  echo_ = false;
+  wire_id_ = exchange_.worker().next_wire_id();
+  attempt_started_ = now;
+}
+
+bool Call::may_gather(const UpstreamSpec& upstream, TimePoint now) const {
+  Batcher& batcher = exchange_.worker().batcher();
+  // A slow call would hold up the others, and what went wrong once goes alone.
+  return batcher.gathering() && !alone_ && attempts_ == 0 &&
+         method_->resend == ethereum::Resend::kFreely &&
+         method_->cost <= ethereum::CostClass::kMedium && params_.size() <= kBatchedParamsMax &&
+         batcher.takes(upstream, now);
+}
+
+void Call::join(UpstreamBatch& batch, TimePoint now) {
+  gathered_ = false;
+  batch_ = &batch;
+  begin_attempt(now);
+  batch.add(*this, wire_id_, attempt_deadline(now));
+}
+
+void Call::leave_batch_at(TimePoint until) {
+  set_timer(until);
+}
+
+void Call::send_alone(TimePoint now) {
+  gathered_ = false;
+  alone_ = true;
+  if (!attempt(upstream_, now, false)) route(now);
+}
+
+void Call::resend_alone() {
+  const net::Ref<Exchange> hold(&exchange_);
+  batch_ = nullptr;
+  timer_.reset();
+  alone_ = true;
+  const TimePoint time = now();
+  account_attempt(kAttemptCancelled, time);
+  exchange_.worker().metrics().retry(chain().spec->slot,
+                                     static_cast<std::size_t>(RetryReason::kUnbatched));
+  if (attempt(upstream_, time, false)) return;
+  tried_ &= ~policy::bit_of(upstream_);
+  route(time);
 }
 
 TimePoint Call::attempt_deadline(TimePoint now) const {
@@ -146,6 +203,10 @@ bool Call::await_first_probe(TimePoint now) {
 
 void Call::start_waiting(TimePoint now, TimePoint until) {
   queued_at_ = now;
+  set_timer(until);
+}
+
+void Call::set_timer(TimePoint until) {
   timer_.emplace(
       exchange_.worker().loop().timers,
       [](void* self) { static_cast<Call*>(self)->on_wait_over(); }, this);
@@ -196,8 +257,9 @@ void Call::wait(policy::UpstreamSet among, TimePoint now) {
   worker.look_again(chain(), among);
 }
 
-bool Call::granted() {
+bool Call::granted(bool together) {
   const net::Ref<Exchange> hold(&exchange_);
+  alone_ = !together;
   waiting_.reset();
   timer_.reset();
   const TimePoint time = now();
@@ -214,16 +276,27 @@ void Call::cut() {
   timer_.reset();
   static_cast<void>(leave_queue());
   exchange_.worker().remove_waiter(wait_key_);
+  if (connection_ != nullptr || batch_ != nullptr) account_attempt(kAttemptCancelled, now());
+  let_go();
+  account(CallOutcome::kCancelled, 499, 0, stream_bytes_);
+}
+
+void Call::let_go() {
+  if (std::exchange(gathered_, false)) exchange_.worker().batcher().remove(*this);
+  if (const auto batch = std::exchange(batch_, nullptr); batch != nullptr) batch->drop(*this);
   if (const auto connection = std::exchange(connection_, nullptr); connection != nullptr) {
-    account_attempt(kAttemptCancelled, now());
     connection->abandon();
   }
-  account(CallOutcome::kCancelled, 499, 0, stream_bytes_);
 }
 
 void Call::on_wait_over() {
   const net::Ref<Exchange> hold(&exchange_);
   const TimePoint time = now();
+  if (const auto batch = std::exchange(batch_, nullptr); batch != nullptr) {
+    batch->drop(*this);
+    on_failure({.kind = upstream::Failure::Kind::kTimeout, .maybe_sent = true});
+    return;
+  }
   if (backing_off_) {
     backing_off_ = false;
     timer_.reset();

@@ -93,6 +93,7 @@ void Exchange::run_more() {
   // A call that is answered at once comes back through finished() while this loop is running.
   if (starting_) return;
   starting_ = true;
+  const Batcher::Scope gather(worker_.batcher());
   const std::size_t concurrency = std::max(snapshot().limits.batch_concurrency, 1U);
   while (next_ < calls_.size() && running_ < concurrency) {
     ++running_;

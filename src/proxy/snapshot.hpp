@@ -13,6 +13,7 @@
 #include "ethereum/method_filter.hpp"
 #include "jsonrpc/splitter.hpp"
 #include "metrics/worker_metrics.hpp"
+#include "policy/batching.hpp"
 #include "policy/queue.hpp"
 #include "policy/retry.hpp"
 #include "proxy/chain_queue.hpp"
@@ -48,6 +49,7 @@ struct UpstreamSpec {
   double weight = 1;
   std::uint32_t tier = 1;
   std::shared_ptr<RateGate> rate;
+  policy::BatchRule batch;
   metrics::UpstreamSlot slot;
   /// Names it in the chain's queue, the same in every snapshot.
   std::uint32_t wait_slot = 0;

@@ -53,9 +53,21 @@ inline constexpr std::size_t kAttemptCancelled = kAttemptOutcomes - 1;
 enum class QueueReject : std::uint8_t { kFull, kTimeout, kCount };
 inline constexpr std::array<std::string_view, 2> kQueueRejectWords = {"full", "timeout"};
 
-enum class RetryReason : std::uint8_t { kNotSent, kStale, kFailed, kJudged, kUpstreamLost, kCount };
-inline constexpr std::array<std::string_view, 5> kRetryReasonWords = {
-    "not_sent", "stale_connection", "failed", "reply", "upstream_lost"};
+enum class RetryReason : std::uint8_t {
+  kNotSent,
+  kStale,
+  kFailed,
+  kJudged,
+  kUpstreamLost,
+  kUnbatched,
+  kCount
+};
+inline constexpr std::array<std::string_view, 6> kRetryReasonWords = {
+    "not_sent", "stale_connection", "failed", "reply", "upstream_lost", "unbatched"};
+
+/// How a batch of calls that was sent to an upstream ended.
+enum class BatchOutcome : std::uint8_t { kOk, kRefused, kFailed, kCount };
+inline constexpr std::array<std::string_view, 3> kBatchOutcomeWords = {"ok", "refused", "failed"};
 
 /// Why Sluice itself refused a request, beyond HTTP's own reasons (http::reject_rows()).
 inline constexpr std::array<std::string_view, 24> kRejectWords = {

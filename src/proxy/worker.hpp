@@ -11,6 +11,7 @@
 #include "jsonrpc/splitter.hpp"
 #include "metrics/worker_metrics.hpp"
 #include "net/loop.hpp"
+#include "proxy/batcher.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/pool_watch.hpp"
 #include "proxy/runtime.hpp"
@@ -56,6 +57,7 @@ class Worker final : public frontend::Handler, public frontend::Observer {
   [[nodiscard]] metrics::WorkerMetrics& metrics() noexcept { return metrics_; }
   [[nodiscard]] jsonrpc::Splitter& splitter() noexcept { return splitter_; }
   [[nodiscard]] Random& random() noexcept { return random_; }
+  [[nodiscard]] Batcher& batcher() noexcept { return batcher_; }
   [[nodiscard]] std::uint64_t next_wire_id() noexcept { return ++wire_id_; }
   [[nodiscard]] const net::Ref<Runtime>& runtime() const noexcept { return runtime_; }
   void reject(std::string_view reason);
@@ -83,8 +85,12 @@ class Worker final : public frontend::Handler, public frontend::Observer {
   };
   [[nodiscard]] WatchedPool make_pool(const ChainSpec& chain, const UpstreamSpec& upstream);
   void serve_waiters_of(const upstream::Shared* shared);
-  /// Lets a waiter route again. False when it found nothing and waits again.
-  [[nodiscard]] bool wake(std::uint64_t key);
+  /// Serves as many waiters as one connection takes. False when no more can be served.
+  [[nodiscard]] bool serve_some(upstream::Pool& pool, const PoolWatch& watch);
+  void hand_over(Worker& other, std::uint64_t key, upstream::Pool& pool);
+  /// Lets a waiter route again, `together` with others if it may. False when it found nothing and
+  /// waits again.
+  [[nodiscard]] bool wake(std::uint64_t key, bool together = false);
   void refuse(frontend::Responder& responder, const frontend::Refusal& refusal);
 
   net::Loop& loop_;
@@ -99,6 +105,7 @@ class Worker final : public frontend::Handler, public frontend::Observer {
   /// Pools that have left the configuration while calls or connections still hold them.
   std::vector<WatchedPool> retired_;
   std::unordered_map<std::uint64_t, Call*> waiters_;
+  Batcher batcher_{*this};
   Exchange* newest_ = nullptr;
   bool handing_over_ = false;
   std::string request_id_;

@@ -35,24 +35,37 @@ void Worker::serve_waiters(upstream::Pool& pool, const PoolWatch& watch) {
   const net::Ref<upstream::Pool> hold(&pool);
   // Until nothing is left to give or nobody wants it: a waiter that has been granted this upstream
   // may still choose another, and what it leaves must not lie idle while the next one waits.
-  while (pool.has_room()) {
+  while (pool.has_room() && serve_some(pool, watch)) {
+  }
+}
+
+bool Worker::serve_some(upstream::Pool& pool, const PoolWatch& watch) {
+  // What waits anyway may leave together. Where others are being gathered already, a waiter must
+  // take its connection at once, or all who wait would be granted the one that is free.
+  const bool together = !batcher_.gathering();
+  const Batcher::Scope gather(batcher_);
+  do {
     const auto granted = watch.chain().queue.pop_for(watch.wait_slot(), index_);
-    if (!granted) return;
+    if (!granted) return false;
     const std::uint64_t key = granted->waiter.call;
     const auto worker = static_cast<unsigned>(granted->waiter.client);
-    if (worker == index_) {
-      if (!wake(key)) return;
-      continue;
+    if (worker != index_) {
+      hand_over(*all_[worker], key, pool);
+      return false;
     }
-    // It cannot use our connection, but it can dial in its place, and then looks for the next one.
-    handing_over_ = true;
-    pool.make_permit();
-    handing_over_ = false;
-    net::asio::post(all_[worker]->loop_.io, [other = all_[worker], key, shared = &pool.shared()] {
-      if (other->wake(key)) other->serve_waiters_of(shared);
-    });
-    return;
-  }
+    if (!wake(key, together)) return false;
+  } while (together && batcher_.has_begun_and_takes(pool));
+  return true;
+}
+
+/// It cannot use our connection, but it can dial in its place, and then looks for the next one.
+void Worker::hand_over(Worker& other, std::uint64_t key, upstream::Pool& pool) {
+  handing_over_ = true;
+  pool.make_permit();
+  handing_over_ = false;
+  net::asio::post(other.loop_.io, [&other, key, shared = &pool.shared()] {
+    if (other.wake(key)) other.serve_waiters_of(shared);
+  });
 }
 
 void Worker::serve_waiters_of(const upstream::Shared* shared) {
@@ -72,13 +85,13 @@ void Worker::serve_all_waiters() {
   for (const WatchedPool& watched : all) watched.watch->capacity_freed(*watched.pool);
 }
 
-bool Worker::wake(std::uint64_t key) {
+bool Worker::wake(std::uint64_t key, bool together) {
   const auto waiter = waiters_.find(key);
   // It gave up while the grant was on its way: somebody else may want the place.
   if (waiter == waiters_.end()) return true;
   Call& call = *waiter->second;
   waiters_.erase(waiter);
-  return call.granted();
+  return call.granted(together);
 }
 
 void Worker::standing_changed(const upstream::Shared& shared, bool abandon) {

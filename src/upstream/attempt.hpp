@@ -14,6 +14,9 @@ struct Request {
   std::uint64_t id = 0;
   std::string_view method;
   std::string_view params;
+  /// The whole body of a JSON-RPC batch of `calls` calls, in place of all the above.
+  std::string_view batch = {};
+  std::uint32_t calls = 1;
 };
 
 struct ReplyHead {
@@ -39,6 +42,8 @@ struct Failure {
   /// The connection was kept from before and died before a byte of this reply came, maybe even
   /// before a byte of the call left.
   bool stale = false;
+  /// Another call of the same upstream batch has told of it: it counts once against the upstream.
+  bool echo = false;
 };
 
 [[nodiscard]] std::string_view word(Failure::Kind kind) noexcept;

@@ -7,25 +7,14 @@
 #include <boost/asio/post.hpp>
 #include <sys/socket.h>
 
+#include "upstream/envelope.hpp"
+
 namespace sluice::upstream {
 
 namespace {
 
-constexpr std::string_view kEnvelopeBegin = R"({"jsonrpc":"2.0","id":)";
-constexpr std::string_view kMethod = R"(,"method":")";
-constexpr std::string_view kParams = R"(","params":)";
-
-void append_number(std::string& out, std::uint64_t value) {
-  std::array<char, 20> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  out.append(digits.data(), end);
-}
-
-std::size_t digits_of(std::uint64_t value) {
-  std::size_t digits = 1;
-  for (; value >= 10; value /= 10) ++digits;
-  return digits;
-}
+/// Larger parts of a request are sent from where they lie.
+constexpr std::size_t kCopiedMax = 8192;
 
 }  // namespace
 
@@ -160,9 +149,9 @@ void Connection::become_idle() {
 }
 
 void Connection::start(const Request& request, AttemptSink& sink, TimePoint deadline) {
-  shared_->in_flight.fetch_add(1, std::memory_order_relaxed);
   sink_ = &sink;
   request_ = request;
+  count_calls();
   call_deadline_ = deadline;
   sent_ = reply_begun_ = streaming_ = held_large_ = paused_ = false;
   body_ = Body::kHead;
@@ -176,30 +165,45 @@ void Connection::start(const Request& request, AttemptSink& sink, TimePoint dead
   send_request();
 }
 
+void Connection::count_calls() noexcept {
+  shared_->in_flight.fetch_add(request_.calls, std::memory_order_relaxed);
+  if (request_.calls > 1)
+    shared_->in_flight_shared.fetch_add(request_.calls - 1, std::memory_order_relaxed);
+}
+
+void Connection::uncount_calls() noexcept {
+  shared_->in_flight.fetch_sub(request_.calls, std::memory_order_relaxed);
+  if (request_.calls > 1)
+    shared_->in_flight_shared.fetch_sub(request_.calls - 1, std::memory_order_relaxed);
+}
+
+void Connection::begin_request(std::size_t body_bytes) {
+  std::array<char, 20> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), body_bytes).ptr;
+  out_.assign(shared_->request_prefix()).append(digits.data(), end).append("\r\n\r\n");
+}
+
 void Connection::send_request() {
   deadline_.set(call_deadline_);
-  const std::size_t params_bytes = request_.params.empty() ? 2 : request_.params.size();
-  const std::size_t body_bytes = kEnvelopeBegin.size() + digits_of(request_.id) + kMethod.size() +
-                                 request_.method.size() + kParams.size() + params_bytes + 1;
-  out_.assign(shared_->request_prefix());
-  append_number(out_, body_bytes);
-  out_.append("\r\n\r\n").append(kEnvelopeBegin);
-  append_number(out_, request_.id);
-  out_.append(kMethod).append(request_.method).append(kParams);
-  if (request_.params.empty()) out_.append("[]");
-
-  const std::string_view close = "}";
+  std::string_view body = request_.batch;
+  std::string_view close;
+  if (body.empty()) {
+    begin_request(call_bytes(request_.id, request_.method, request_.params));
+    append_call_begin(out_, request_.id, request_.method);
+    body = sent_params(request_.params);
+    close = "}";
+  } else {
+    begin_request(body.size());
+  }
   std::array<net::asio::const_buffer, 3> buffers;
   std::size_t count = 1;
-  constexpr std::size_t kCopiedMax = 8192;
-  if (request_.params.size() <= kCopiedMax) {
-    out_.append(request_.params).append(close);
+  if (body.size() <= kCopiedMax) {
+    out_.append(body).append(close);
     buffers[0] = net::asio::buffer(out_);
   } else {
-    buffers = {net::asio::buffer(out_),
-               net::asio::buffer(request_.params.data(), request_.params.size()),
+    buffers = {net::asio::buffer(out_), net::asio::buffer(body.data(), body.size()),
                net::asio::buffer(close.data(), close.size())};
-    count = 3;
+    count = close.empty() ? 2 : 3;
   }
   sent_ = true;
   const auto written =
@@ -322,7 +326,7 @@ bool Connection::looks_alive() noexcept {
 void Connection::abandon() noexcept {
   if (sink_ == nullptr) return;
   sink_ = nullptr;
-  shared_->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  uncount_calls();
   if (state_ == State::kConnecting) {
     // Dialled for a call that is gone: the connection will serve another.
     return;
@@ -352,8 +356,10 @@ void Connection::close(CloseReason reason) {
 void Connection::fail(Failure::Kind kind, CloseReason reason) {
   const net::Ref<Connection> self(this);
   AttemptSink* sink = std::exchange(sink_, nullptr);
-  const Failure failure{kind, sent_, reused_ && !reply_begun_ && kind == Failure::Kind::kClosed};
-  if (sink != nullptr) shared_->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  const Failure failure{.kind = kind,
+                        .maybe_sent = sent_,
+                        .stale = reused_ && !reply_begun_ && kind == Failure::Kind::kClosed};
+  if (sink != nullptr) uncount_calls();
   close(reason);
   if (sink != nullptr) sink->on_failure(failure);
 }

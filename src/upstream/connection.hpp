@@ -42,7 +42,8 @@ class ConnectionOwner : public net::RefCounted {
   virtual void connection_closed(Connection& connection, CloseReason reason) = 0;
 };
 
-/// One HTTP/1.1 connection to a node: connecting, idle, busy with one call, closed. Owned by its
+/// One HTTP/1.1 connection to a node: connecting, idle, busy with one call (or one
+/// batch of calls), closed. Owned by its
 /// pool and by its pending operations, on one worker's thread. A read is always armed, so a node's
 /// FIN is seen while idle and a reply costs one receive. Does not retry, choose or judge: it
 /// frames, and enforces the deadline it is given.
@@ -76,6 +77,7 @@ class Connection final : public net::RefCounted {
   [[nodiscard]] TimePoint idle_since() const noexcept { return idle_since_; }
   [[nodiscard]] TimePoint expires_at() const noexcept { return expires_at_; }
   [[nodiscard]] Shared& shared() const noexcept { return *shared_; }
+  [[nodiscard]] const std::shared_ptr<Shared>& shared_owner() const noexcept { return shared_; }
 
  private:
   enum class Body : std::uint8_t { kHead, kLength, kChunked, kUntilClose };
@@ -85,6 +87,7 @@ class Connection final : public net::RefCounted {
   void on_handshake(net::ErrorCode error, std::size_t);
   void established();
   void become_idle();
+  void begin_request(std::size_t body_bytes);
   void send_request();
   void on_written(net::ErrorCode error, std::size_t);
 
@@ -106,6 +109,8 @@ class Connection final : public net::RefCounted {
   void finish_held(std::size_t body_bytes, bool clean);
   void finish_stream(bool clean);
   void release(bool reusable, CloseReason otherwise);
+  void count_calls() noexcept;
+  void uncount_calls() noexcept;
   void shrink_buffer();
   void fail(Failure::Kind kind, CloseReason reason);
 

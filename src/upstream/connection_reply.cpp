@@ -153,7 +153,7 @@ bool Connection::deliver(std::size_t offset, std::size_t bytes) {
   if (wanted) return true;
   if (sink_ != nullptr) {
     sink_ = nullptr;
-    shared_->in_flight.fetch_sub(1, std::memory_order_relaxed);
+    uncount_calls();
   }
   close(CloseReason::kProtocol);
   return false;
@@ -181,7 +181,7 @@ void Connection::finish_stream(bool clean) {
 }
 
 void Connection::release(bool reusable, CloseReason otherwise) {
-  shared_->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  uncount_calls();
   paused_ = false;
   if (state_ == State::kClosed) return;
   if (!reusable || loop_.recent() >= expires_at_) {

@@ -56,6 +56,7 @@ void Shared::inherit(const Shared& earlier) noexcept {
   answering.store(earlier.answering.load());
   score.store(earlier.score.load());
   throttled_until_ns.store(earlier.throttled_until_ns.load());
+  unbatched_until_ns.store(earlier.unbatched_until_ns.load());
   set_endpoints(*earlier.endpoints());
 }
 

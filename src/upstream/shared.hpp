@@ -65,7 +65,10 @@ class Shared {
 
   // Written by workers.
   alignas(64) std::atomic<std::uint32_t> connections{0};
+  /// Calls, those of a batch each on its own.
   std::atomic<std::uint32_t> in_flight{0};
+  /// How many of them share their connection with another.
+  std::atomic<std::uint32_t> in_flight_shared{0};
   std::atomic<std::uint32_t> connecting{0};
   std::atomic<std::uint64_t> latency_ns{0};
   alignas(64) std::atomic<std::uint64_t> successes{0};
@@ -75,6 +78,8 @@ class Shared {
   std::atomic<std::uint32_t> consecutive_connect_failures{0};
   /// Nanoseconds of the monotonic clock until which a 429 asked us to stay away.
   std::atomic<std::int64_t> throttled_until_ns{0};
+  /// The same, until which calls are sent one by one, since it did not take a batch.
+  std::atomic<std::int64_t> unbatched_until_ns{0};
   /// The highest block seen in live replies or probes.
   alignas(64) std::atomic<std::uint64_t> head{0};
 

@@ -12,6 +12,7 @@
 #include "../unit/jsonrpc/reference_json.hpp"
 #include "base/random.hpp"
 #include "jsonrpc/reply.hpp"
+#include "jsonrpc/reply_array.hpp"
 #include "jsonrpc/reply_stream.hpp"
 
 namespace {
@@ -61,6 +62,23 @@ Streamed stream(const std::string& body, std::uint64_t id, std::size_t depth_max
   return out;
 }
 
+/// In an array, a reply is what it is alone; and what is taken for a whole array is JSON.
+void check_arrays(const std::string& body, const ReplyView& alone, std::size_t depth_max) {
+  const std::string text = "[" + body + "]";
+  ReplyArray one(text, depth_max + 1);
+  const auto first = one.next();
+  if (alone.valid) {
+    require(first && first->valid && !one.next() && one.complete(), "a reply alone in an array");
+    require(first->id == alone.id && first->result == alone.result && first->error == alone.error &&
+                first->code == alone.code,
+            "the same reply");
+  }
+  ReplyArray all(body, depth_max);
+  while (all.next()) {
+  }
+  require(!all.complete() || reference::valid_json(body, depth_max), "a whole array is JSON");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -70,6 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string body(reinterpret_cast<const char*>(data) + 1, size - 1);
   const ReplyView reply = parse_reply(body, depth_max);
   require(!reply.valid || reference::valid_json(body, depth_max), "a valid reply is JSON");
+  check_arrays(body, reply, depth_max);
   const std::uint64_t id = number_or_7(reply.id);
   const Streamed streamed = stream(body, id, depth_max, random);
   const bool both = reply.is_error && !reply.result.empty() && reply.result != "null";

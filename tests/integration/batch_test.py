@@ -148,7 +148,7 @@ def concurrency(stage, limit):
             connection.send(request.reply())
 
     with ScriptedUpstream(script) as upstream:
-        config = {"upstreams": [upstream.url], "chain_id": 1337, "limits": {"batch_concurrency": limit}}
+        config = {"upstreams": [upstream.url], "chain_id": 1337, "batch": {"max": 1}, "limits": {"batch_concurrency": limit}}
         with Sluice(config) as sluice:
             response = sluice.rpc([item(i) for i in range(limit * 5)])
             equal(reply_ids(response), list(range(limit * 5)), "ids")
@@ -168,7 +168,7 @@ def some_fail(stage):
             else:
                 connection.send(request.reply())
     with ScriptedUpstream(script) as upstream, \
-            Sluice({"upstreams": [upstream.url], "chain_id": 1337, "retry": {"max": 0}}) as sluice:
+            Sluice({"upstreams": [upstream.url], "chain_id": 1337, "batch": {"max": 1}, "retry": {"max": 0}}) as sluice:
         response = sluice.rpc([item(i) for i in range(12)])
         equal(response.status, 200, "status")
         equal(reply_ids(response), list(range(12)), "ids")
@@ -193,7 +193,7 @@ def large_results(stage):
             request = connection.read_request()
             connection.send(request.reply(b'"' + b"x" * 200000 + b'"'))
     with ScriptedUpstream(script) as upstream:
-        config = {"upstreams": [upstream.url], "chain_id": 1337, "limits": {"response": "1MiB"}}
+        config = {"upstreams": [upstream.url], "chain_id": 1337, "batch": {"max": 1}, "limits": {"response": "1MiB"}}
         with Sluice(config) as sluice, sluice.client() as client:
             response = client.rpc([item(i) for i in range(5)])
             equal([len(json.loads(e)["result"]) for e in elements(response.body)], [200000] * 5, "sizes")
@@ -210,7 +210,7 @@ def client_leaves(stage):
             request = connection.read_request()
             connection.wait(0.05)
             connection.send(request.reply())
-    with ScriptedUpstream(script) as upstream, Sluice({"upstreams": [upstream.url], "chain_id": 1337}) as sluice:
+    with ScriptedUpstream(script) as upstream, Sluice({"upstreams": [upstream.url], "chain_id": 1337, "batch": {"max": 1}}) as sluice:
         for _ in range(5):
             seen, client = upstream.count, sluice.client()
             client.send(post([item(i) for i in range(100)]))

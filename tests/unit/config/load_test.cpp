@@ -52,6 +52,7 @@ TEST_CASE("the documented defaults of chains and upstreams") {
   CHECK(chain.is_default);
   CHECK(chain.balance.strategy == Strategy::kLeastConnections);
   CHECK(chain.pool == PoolConfig{1, 64, 60s, 30min, {0, true}});
+  CHECK(chain.batch == BatchConfig{20, 2ms});
   CHECK(chain.scaler == ScalerConfig{ScalerMode::kOff, 0.8, 0.3, 2, 250ms, 10s, Stance::kOff});
   CHECK(chain.queue == QueueConfig{10000, 2s, 0.05});
   CHECK(chain.health == HealthConfig{2s, 1s, {1, 3, 30s}, {1s, 60s, 0.5}});

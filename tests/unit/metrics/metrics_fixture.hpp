@@ -19,7 +19,8 @@ inline LabelSets test_sets() {
           .retry_reasons = {"connect", "throttled"},
           .priorities = {"critical", "normal"},
           .protocols = {"http", "websocket"},
-          .health_check_outcomes = {"ok", "failed"}};
+          .health_check_outcomes = {"ok", "failed"},
+          .batch_outcomes = {"ok", "refused"}};
 }
 
 /// The value of the series with exactly this name and these labels; -1 if it is not on the page, -2

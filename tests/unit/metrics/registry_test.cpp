@@ -160,6 +160,8 @@ TEST_CASE("every word of every set has a number of its own") {
        "sluice_upstream_attempts_total" + of_upstream + "outcome=\"", "\"}"},
       {&sets.health_check_outcomes, [&](std::size_t i) { on.health_check(upstream, i, none); },
        "sluice_health_checks_total" + of_upstream + "outcome=\"", "\"}"},
+      {&sets.batch_outcomes, [&](std::size_t i) { on.upstream_batch(upstream, i, 1); },
+       "sluice_upstream_batches_total" + of_upstream + "outcome=\"", "\"}"},
       {&sets.close_reasons, [&](std::size_t i) { on.connection_closed(upstream, i); },
        "sluice_pool_connections_closed_total" + of_upstream + "reason=\"", "\"}"},
   };
