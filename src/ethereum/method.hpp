@@ -147,6 +147,11 @@ struct Method {
   LocalAnswer local;
 };
 
+/// Whether a call that failed half-way may have changed something that its caller must know of.
+[[nodiscard]] constexpr bool changes_state(const Method& method) noexcept {
+  return method.kind == Kind::kWrite || method.kind == Kind::kNodeLocal;
+}
+
 /// All rows in index order. The last is the row of unknown methods, with the name `other`.
 [[nodiscard]] std::span<const Method> methods() noexcept;
 

@@ -22,6 +22,13 @@ constexpr std::string_view kEnvelope = R"({"jsonrpc":"2.0","id":)";
 constexpr std::string_view kResult = R"(,"result":)";
 constexpr std::string_view kClose = "}";
 
+/// Answers that Sluice gives in the place of nodes that may not be asked.
+bool stands_in(ethereum::LocalAnswer local) noexcept {
+  using ethereum::LocalAnswer;
+  return local == LocalAnswer::kEmptyArray || local == LocalAnswer::kFalse ||
+         local == LocalAnswer::kZeroQuantity;
+}
+
 }  // namespace
 
 Call::Call(Exchange& exchange, const jsonrpc::CallView& view, std::size_t position)
@@ -71,7 +78,7 @@ void Call::start() {
 bool Call::admit() {
   const ChainSpec& spec = *chain().spec;
   allowed_ = spec.masks[exchange_.caller().client].allowed(*method_, method_name_);
-  if (allowed_ == 0 && method_->local == ethereum::LocalAnswer::kNone) {
+  if (allowed_ == 0 && !stands_in(method_->local)) {
     std::string text = "the method ";
     text.append(method_name_.substr(0, 128)).append(" does not exist/is not available");
     fail(CallOutcome::kDenied, 200, -32601, text, "method_not_available");

@@ -50,6 +50,10 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
 
   [[nodiscard]] std::size_t position() const noexcept { return position_; }
   [[nodiscard]] bool notification() const noexcept { return id_.empty(); }
+  /// As in its reply.
+  [[nodiscard]] std::string_view reply_id() const noexcept {
+    return id_.empty() ? std::string_view("null") : id_;
+  }
   [[nodiscard]] std::uint32_t attempts() const noexcept { return attempts_; }
   /// The upstream that the reply came from; empty when Sluice answered.
   [[nodiscard]] std::string_view upstream_name() const noexcept;
@@ -120,6 +124,7 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   void deliver();
   void deliver_error_after(const upstream::Failure& failure);
   [[nodiscard]] bool deliver_accepted();
+  [[nodiscard]] bool had_fair_time(upstream::Failure::Kind kind, Duration took) const;
   void learn(TimePoint now);
   void on_bad_stream();
 

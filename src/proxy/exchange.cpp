@@ -46,23 +46,42 @@ bool Exchange::count_memory(std::uint64_t bytes) noexcept {
 
 void Exchange::shed_for_memory(const jsonrpc::Message& message) {
   worker_.reject("memory");
-  std::string body;
-  jsonrpc::append_error(body,
-                        message.batch || message.calls.empty() || message.calls.front().id.empty()
-                            ? "null"
-                            : message.calls.front().id,
-                        -32005, "too much memory is in use",
-                        R"({"source":"sluice","reason":"memory","retry_after_ms":250})");
-  if (message.batch) body = "[" + body + "]";
-  const std::string_view piece = body;
-  reply(429, plain_headers(), {&piece, 1});
+  refuse_all(message, 429, -32005, "too much memory is in use",
+             R"({"source":"sluice","reason":"memory","retry_after_ms":250})");
 }
 
-void Exchange::run(std::string_view body) {
+void Exchange::refuse_all(const jsonrpc::Message& message, int status, int code,
+                          std::string_view text, std::string_view data) {
+  std::string body;
+  for (const jsonrpc::CallView& call : message.calls) {
+    if (call.notification()) continue;
+    if (message.batch) body.push_back(body.empty() ? '[' : ',');
+    jsonrpc::append_error(body, call.id, code, text, data);
+  }
+  if (message.batch && !body.empty()) body.push_back(']');
+  const std::string_view piece = body;
+  reply(status, plain_headers(), {&piece, 1});
+}
+
+const jsonrpc::Message& Exchange::begin(std::string_view body) {
   self_ = this;
   worker_.enter(*this);
   body_ = body;
-  const jsonrpc::Message& message = worker_.splitter().split(body, snapshot().limits.json);
+  return worker_.splitter().split(body, snapshot().limits.json);
+}
+
+void Exchange::refuse(std::string_view body, int status, int code, std::string_view text,
+                      std::string_view data) {
+  const jsonrpc::Message& message = begin(body);
+  if (message.error_code != 0) {
+    reply_error(message);
+  } else {
+    refuse_all(message, status, code, text, data);
+  }
+}
+
+void Exchange::run(std::string_view body) {
+  const jsonrpc::Message& message = begin(body);
   if (message.error_code != 0) {
     reply_error(message);
   } else if (body.size() > kCountedMin && !count_memory(body.size())) {
@@ -113,22 +132,21 @@ void Exchange::finished(Call& call, std::span<const std::string_view> pieces, in
   } else if (refused_status_ == 0) {
     refused_status_ = status;
   }
-  hold_reply(call.position(), pieces);
+  hold_reply(call, pieces);
   --running_;
   ++done_;
   run_more();
 }
 
-void Exchange::hold_reply(std::size_t position, std::span<const std::string_view> pieces) {
+void Exchange::hold_reply(const Call& call, std::span<const std::string_view> pieces) {
   // A notification has no reply, not even that it would have been too large.
   if (pieces.empty()) return;
   std::size_t bytes = 0;
   for (const auto piece : pieces) bytes += piece.size();
-  std::string& held = replies_[position];
+  std::string& held = replies_[call.position()];
   if (held_bytes_ + bytes > snapshot().limits.response_max || !count_memory(bytes)) {
     // geth's words and code for the same case.
-    jsonrpc::append_error(held, pieces.size() > 1 ? pieces[1] : "null", -32003,
-                          "response too large");
+    jsonrpc::append_error(held, call.reply_id(), -32003, "response too large");
   } else {
     held.reserve(bytes);
     for (const auto piece : pieces) held.append(piece);

@@ -43,6 +43,10 @@ class Exchange final : public net::RefCounted {
   ~Exchange() override;
 
   void run(std::string_view body);
+  /// In place of run(): none of it is run, each call that expects a reply gets this error. `data`
+  /// is a raw token.
+  void refuse(std::string_view body, int status, int code, std::string_view text,
+              std::string_view data);
   /// Gives up all of it, without a reply.
   void cut();
 
@@ -86,7 +90,10 @@ class Exchange final : public net::RefCounted {
   void reply(int status, std::string_view headers, std::span<const std::string_view> pieces);
   [[nodiscard]] bool count_memory(std::uint64_t bytes) noexcept;
   void shed_for_memory(const jsonrpc::Message& message);
-  void hold_reply(std::size_t position, std::span<const std::string_view> pieces);
+  void refuse_all(const jsonrpc::Message& message, int status, int code, std::string_view text,
+                  std::string_view data);
+  [[nodiscard]] const jsonrpc::Message& begin(std::string_view body);
+  void hold_reply(const Call& call, std::span<const std::string_view> pieces);
   [[nodiscard]] std::string_view plain_headers();
 
   friend class Worker;

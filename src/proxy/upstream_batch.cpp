@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "jsonrpc/reply_array.hpp"
+#include "jsonrpc/write.hpp"
 #include "proxy/call.hpp"
 #include "proxy/worker.hpp"
 #include "upstream/envelope.hpp"
@@ -33,7 +34,7 @@ void UpstreamBatch::add(Call& call, std::uint64_t wire_id, TimePoint until) {
   if (members_.empty()) first_wire_id_ = wire_id;
   members_.push_back({.call = &call, .until = until, .reply = {}});
   body_.push_back(body_.empty() ? '[' : ',');
-  upstream::append_call(body_, wire_id, call.method_name(), call.params());
+  jsonrpc::append_request(body_, wire_id, call.method_name(), upstream::sent_params(call.params()));
 }
 
 void UpstreamBatch::send(upstream::Connection& connection) {

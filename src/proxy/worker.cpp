@@ -38,16 +38,16 @@ class WebSocketChannel final : public frontend::Channel {
   }
 
   void message(std::string_view body, net::Ref<frontend::Responder> responder) override {
-    if (generation_ != worker_.runtime()->generation && !rebind()) {
-      constexpr std::string_view kGone =
-          R"({"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"this chain or client is not configured any more"}})";
-      responder->reply({.status = 503, .body = {&kGone, 1}});
-      return;
-    }
+    const bool gone = generation_ != worker_.runtime()->generation && !rebind();
     const net::Ref<Exchange> exchange(new Exchange(worker_, worker_.runtime(), caller_,
                                                    std::move(responder),
                                                    worker_.make_request_id({}), address_, now()));
-    exchange->run(body);
+    if (gone) {
+      exchange->refuse(body, 503, -32603, "this chain or client is not configured any more",
+                       R"({"source":"sluice","reason":"removed"})");
+    } else {
+      exchange->run(body);
+    }
   }
 
  private:

@@ -63,7 +63,7 @@ void Connection::connect(TimePoint now) {
   const Options& options = shared_->options();
   shared_->connecting.fetch_add(1, std::memory_order_relaxed);
   expires_at_ = now + options.age_max;
-  connect_until_ = now + options.connect_timeout;
+  dial_until_ = connect_until_ = now + options.connect_timeout;
   endpoints_ = shared_->endpoints();
   try_endpoint(now);
 }
@@ -284,8 +284,22 @@ void Connection::on_deadline() {
   }
 }
 
+/// Without its call, which may have had less time than a dial needs.
+void Connection::dial_on(TimePoint now) {
+  connect_until_ = dial_until_;
+  const auto left = static_cast<Duration::rep>(endpoints_->size() - tried_ + 1);
+  deadline_.set(now + (dial_until_ - now) / left);
+}
+
 void Connection::on_connect_deadline() {
   const TimePoint time = now();
+  if (sink_ != nullptr && time >= call_deadline_ && time < dial_until_) {
+    AttemptSink& sink = *std::exchange(sink_, nullptr);
+    uncount_calls();
+    dial_on(time);
+    sink.on_failure({.kind = Failure::Kind::kConnectTimeout});
+    return;
+  }
   if (time >= connect_until_ || tried_ >= endpoints_->size()) {
     fail(Failure::Kind::kConnectTimeout, CloseReason::kConnectFailed);
     return;
@@ -329,6 +343,7 @@ void Connection::abandon() noexcept {
   uncount_calls();
   if (state_ == State::kConnecting) {
     // Dialled for a call that is gone: the connection will serve another.
+    dial_on(now());
     return;
   }
   close(CloseReason::kAbandoned);
@@ -360,6 +375,11 @@ void Connection::fail(Failure::Kind kind, CloseReason reason) {
                         .maybe_sent = sent_,
                         .stale = reused_ && !reply_begun_ && kind == Failure::Kind::kClosed};
   if (sink != nullptr) uncount_calls();
+  // Nobody else is there to tell of it.
+  if (sink == nullptr && !connected_) {
+    shared_->connect_failures.fetch_add(1, std::memory_order_relaxed);
+    shared_->consecutive_connect_failures.fetch_add(1, std::memory_order_relaxed);
+  }
   close(reason);
   if (sink != nullptr) sink->on_failure(failure);
 }

@@ -96,6 +96,7 @@ class Connection final : public net::RefCounted {
   void on_eof(net::ErrorCode error);
   void on_deadline();
   void on_connect_deadline();
+  void dial_on(TimePoint now);
   void on_idle_deadline();
   void advance();
   [[nodiscard]] bool advance_head();
@@ -153,7 +154,9 @@ class Connection final : public net::RefCounted {
   /// How many endpoints have been tried, and which one is now.
   std::size_t tried_ = 0;
   std::size_t endpoint_ = 0;
-  /// Until when connecting may take, all endpoints together.
+  /// Until when connecting may take, all endpoints together; and until when it may for the call
+  /// that waits for it.
+  TimePoint dial_until_{};
   TimePoint connect_until_{};
   std::uint64_t length_left_ = 0;
   /// Offsets from the buffer's data(): where the body's decoded bytes end, and where undecoded

@@ -34,10 +34,4 @@ void append_call_begin(std::string& out, std::uint64_t id, std::string_view meth
   out.append(kMethod).append(method).append(kParams);
 }
 
-void append_call(std::string& out, std::uint64_t id, std::string_view method,
-                 std::string_view params) {
-  append_call_begin(out, id, method);
-  out.append(sent_params(params)).append(kClose);
-}
-
 }  // namespace sluice::upstream

@@ -7,7 +7,7 @@
 #include <string_view>
 
 /// The canonical JSON-RPC envelope, in which every call goes to a node: written from its parts,
-/// never forwarded.
+/// never forwarded. Method names are plain: the method filter lets no other through.
 namespace sluice::upstream {
 
 /// Params as they are sent: an empty array where the client gave none.
@@ -20,8 +20,5 @@ namespace sluice::upstream {
                                      std::string_view params) noexcept;
 /// Appends the envelope up to its params, which then follow, and a closing brace.
 void append_call_begin(std::string& out, std::uint64_t id, std::string_view method);
-/// Appends the whole envelope.
-void append_call(std::string& out, std::uint64_t id, std::string_view method,
-                 std::string_view params);
 
 }  // namespace sluice::upstream

@@ -171,6 +171,7 @@ class ScriptedUpstream:
 
     def __init__(self, script=echo, chain_id=1337, head=0x1000, tls=None, port=0, backlog=128):
         self.script, self.chain_id, self.head_block, self.tls = script, chain_id, head, tls
+        self.handshake_delay = 0.0
         self.requests = []
         self.accepted = 0
         self.probes = 0
@@ -251,6 +252,7 @@ class ScriptedUpstream:
         connection = None
         try:
             if self.tls is not None:
+                self.stopping.wait(self.handshake_delay)
                 sock = self.tls.wrap_socket(sock, server_side=True)
             connection = UpstreamConnection(self, sock)
             with self._lock:
