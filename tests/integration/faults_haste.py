@@ -127,15 +127,15 @@ def test_a_chain_is_removed_under_a_websocket():
         def config(*names):
             return {"chains": [chains[n] for n in names]}
         with Sluice(config("main", "side")) as sluice, WebSocket(sluice.http, "/side") as client:
-            equal(client.rpc(call(READ, ["0x1"], "a")).json()["result"], ["0x1"], "a call before")
+            equal(client.rpc(call(READ, ["0x1"], "a"))["result"], ["0x1"], "a call before")
             sluice.reload(config("main"))
-            error = client.rpc(call(READ, ["0x1"], "b")).json()
+            error = client.rpc(call(READ, ["0x1"], "b"))
             equal((error["id"], error["error"]["code"]), ("b", -32603), "id and code")
             reply = client.rpc([call(READ, [], 1), {"jsonrpc": "2.0", "method": READ, "params": []},
                                 call(READ, [], "2")])
-            equal([(e["id"], e["error"]["code"]) for e in reply.json()], [(1, -32603), ("2", -32603)], "batch")
+            equal([(e["id"], e["error"]["code"]) for e in reply], [(1, -32603), ("2", -32603)], "batch")
             sluice.reload(config("main", "side"))
-            equal(client.rpc(call(READ, ["0x1"], "c")).json().get("result"), ["0x1"], "when the chain is back")
+            equal(client.rpc(call(READ, ["0x1"], "c")).get("result"), ["0x1"], "when the chain is back")
 
 
 def test_short_memory_is_told_with_each_id():

@@ -116,7 +116,7 @@ def rules_deny():
 
 def rules_allow_only():
     methods({"methods": {"deny": ["*"], "allow": ["eth_call", "eth_get*"]}})(
-        {"eth_call": "n0", "eth_getBalance": "n0", "eth_gasPrice": -32601, "foo_bar": -32601, "net_version": "1337"})
+        {"eth_call": "n0", "eth_getBalance": "n0", "eth_gasPrice": -32601, "foo_bar": -32601, "net_version": -32601})
 
 
 def rules_of_one_upstream():
