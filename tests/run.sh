@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what the tests need, builds, runs every suite and ends with "N passed, N failed, N skipped".
 #   tests/run.sh                release build: layering, unit, integration and end-to-end suites
-#   tests/run.sh --ci           and the count of instructions per call: what every change must pass
-#   tests/run.sh --full         and the long forms of all suites, ASan+UBSan, TSan, fuzzing, clang, full benchmarks
+#   tests/run.sh --ci           and ASan+UBSan, TSan, short fuzzing, instructions per call: what every change must pass
+#   tests/run.sh --full         and the long forms of all suites and of fuzzing, clang, full benchmarks
 #   tests/run.sh --only NAME…   only these stages: layering release unit integration e2e packaging asan tsan fuzz instructions
 #                               clang debian13 bench
 # Exits 1 if anything failed. Logs of each stage stay in build/logs/.
@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 stages="layering release unit integration e2e packaging"
 full=""
 case "${1:-}" in
-  --ci) stages="layering release unit integration e2e packaging instructions" ;;
+  --ci) stages="layering release unit integration e2e packaging instructions asan tsan fuzz" ;;
   --full) stages="layering release unit integration e2e packaging instructions asan tsan fuzz clang bench"; full="--full" ;;
   --only) shift; stages="$*" ;;
   "") ;;
@@ -26,7 +26,7 @@ logs=build/logs
 mkdir -p "$logs"
 started=$SECONDS
 
-say() { printf '== %s (%d s)\n' "$*" "$((SECONDS - started))"; }
+say() { printf '== %s (at %d s)\n' "$*" "$((SECONDS - started))"; }
 count() { passed=$((passed + $1)); failed=$((failed + $2)); skipped=$((skipped + $3)); }
 
 # suite NAME COMMAND…: runs it, shows its end, adds up its last "N passed, N failed, N skipped".
@@ -54,12 +54,14 @@ suite() {
   fi
 }
 
+# What to build: all, unless `targets` says less.
 configure_and_build() {
   local directory=$1
   shift
   cmake -S . -B "$directory" -G Ninja -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "$@" >"$logs/configure.log" 2>&1 ||
     { tail -30 "$logs/configure.log"; return 1; }
-  cmake --build "$directory" >"$logs/build-$(basename "$directory").log" 2>&1 ||
+  # shellcheck disable=SC2086
+  cmake --build "$directory" ${targets:+--target $targets} >"$logs/build-$(basename "$directory").log" 2>&1 ||
     { grep -E 'error|FAILED' -A5 "$logs/build-$(basename "$directory").log" | head -60; return 1; }
 }
 
@@ -99,12 +101,15 @@ unit_tests() {
 integration_tests() { suite "integration-$1" env SLUICE_BIN="$PWD/build/$1/sluice" python3 tests/integration/run.py --again $full; grep -h "^UNSTEADY" "$logs/integration-$1.log" | cut -c1-200; }
 
 fuzz_all() {
-  local seconds=$1 target name work
-  build_stage fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER=clang++-19 -DSLUICE_FUZZ=ON -DSLUICE_TESTS=OFF || return
+  local seconds=$1 target name work dictionary
+  targets=fuzzers build_stage fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER=clang++-19 -DSLUICE_FUZZ=ON -DSLUICE_TESTS=OFF || return
   for target in build/fuzz/tests/fuzz/*_fuzz; do
     name=$(basename "$target" _fuzz)
     work=$(mktemp -d)
-    suite "fuzz-$name" "$target" "$work" "tests/fuzz/corpus/$name" -max_total_time="$seconds" -rss_limit_mb=4096 -print_final_stats=1
+    dictionary="tests/fuzz/$name.dict"
+    [ -f "$dictionary" ] || dictionary=""
+    suite "fuzz-$name" "$target" "$work" "tests/fuzz/corpus/$name" -max_total_time="$seconds" -timeout=20 \
+      -rss_limit_mb=4096 -print_final_stats=1 -artifact_prefix="$logs/fuzz-$name-" ${dictionary:+-dict="$dictionary"}
     rm -rf "$work"
   done
 }
@@ -117,8 +122,8 @@ case " $stages " in *" debian13 "*) packages="$packages debootstrap" ;; esac
 # shellcheck disable=SC2086
 install_packages $packages "$(boost_package)" || { echo "could not install packages"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 
-for stage in $stages; do
-  case $stage in
+run_stage() {
+  case $1 in
     layering)
       suite layering python3 tests/layering/check.py
       suite layering-itself python3 tests/layering/check_test.py ;;
@@ -127,27 +132,35 @@ for stage in $stages; do
     integration) integration_tests release ;;
     e2e) suite e2e env SLUICE_BIN="$PWD/build/release/sluice" tests/e2e/run.sh ;;
     asan)
-      build_stage asan-ubsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSLUICE_SANITIZE=address,undefined || continue
+      build_stage asan-ubsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSLUICE_SANITIZE=address,undefined || return
       unit_tests build/asan-ubsan
       integration_tests asan-ubsan ;;
     tsan)
-      build_stage tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSLUICE_SANITIZE=thread || continue
+      build_stage tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSLUICE_SANITIZE=thread || return
       unit_tests build/tsan
       integration_tests tsan ;;
     fuzz) fuzz_all "${SLUICE_FUZZ_SECONDS:-$([ -n "$full" ] && echo 600 || echo 10)}" ;;
     packaging) suite packaging env SLUICE_BIN="build/release/sluice" tests/packaging/run.sh $([ -n "$full" ] && echo --image) ;;
     instructions) suite instructions env SLUICE_BIN="$PWD/build/release/sluice" tests/bench/instructions.sh --check ;;
     clang)
-      build_stage clang -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++-19 || continue
+      build_stage clang -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++-19 || return
       unit_tests build/clang
       integration_tests clang ;;
     debian13) suite debian13 tests/packaging/debian_root.sh trixie ;;
     debian12) suite debian12 tests/packaging/debian_root.sh bookworm ;;
     bench) suite bench env SLUICE_BIN="$PWD/build/release/sluice" tests/bench/run.sh ;;
-    *) echo "unknown stage $stage"; count 0 1 0 ;;
+    *) echo "unknown stage $1"; count 0 1 0 ;;
   esac
+}
+
+times=""
+for stage in $stages; do
+  began=$SECONDS
+  run_stage "$stage"
+  times="$times $stage=$((SECONDS - began))"
+  say "stage $stage took $((SECONDS - began)) s"
 done
 
-say "done"
+say "seconds of each stage:$times"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

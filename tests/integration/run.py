@@ -22,7 +22,7 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
-from support.sluice import Failure, Skipped, binary  # noqa: E402
+from support.sluice import Defect, Failure, Skipped, binary  # noqa: E402
 
 
 def modules():
@@ -57,6 +57,8 @@ class Report:
         except Skipped as reason:
             self.skipped += 1
             print(f"SKIP {name}: {reason}", flush=True)
+        except Defect as defect:
+            self.fail(name, str(defect))
         except Failure as failure:
             self.judge(name, function, str(failure))
         except Exception:  # pylint: disable=broad-except

@@ -16,7 +16,8 @@ GOOD = (b'{"jsonrpc":"2.0","id":"good","method":"eth_getBalance","params":' + GO
 
 
 class Stage(contextlib.ExitStack):
-    """Daemon and scripted node, started at the first use and again should a case have killed it."""
+    """Daemon and scripted node, started at the first use and again should a case have killed it;
+    the death itself is reported when the stage is left."""
 
     def __init__(self, config=None, script=echo, level="info", **options):
         super().__init__()
@@ -32,7 +33,6 @@ class Stage(contextlib.ExitStack):
     @property
     def sluice(self):
         if self._sluice is not None and not self._sluice.alive():
-            self._sluice.ended = True
             self._sluice = None
         if self._sluice is None:
             # One request at the node for each call, so that they can be counted.

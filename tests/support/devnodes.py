@@ -8,7 +8,7 @@ import time
 
 from support.expect import DEADLINE, Failure, check
 from support.http_client import Client, address, encode
-from support.process import Process
+from support.process import Process, check_sanitizers
 from support.scripted import PROBE_METHODS
 
 
@@ -36,7 +36,9 @@ class Devnodes:
         return self
 
     def __exit__(self, *_):
+        text = self.processes[0].stderr_text()  # one file for all
         self.stop()
+        check_sanitizers(text)
 
     def stop(self):
         for process in self.processes:

@@ -13,6 +13,10 @@ class Failure(AssertionError):
     """An expectation that did not hold; the text is enough to repeat the case."""
 
 
+class Defect(Failure):
+    """A failure that no busy machine explains: the program died, or a sanitizer complained."""
+
+
 class Skipped(Exception):
     """A case that cannot run here, with the reason."""
 

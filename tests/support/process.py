@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 
-from support.expect import DEADLINE, SLOWNESS, Failure, check, poll
+from support.expect import DEADLINE, SLOWNESS, Defect, Failure, check, poll
 from support.http_client import Client, address, get
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -38,6 +38,12 @@ def sanitized():
     no bound on memory holds for it."""
     with open(binary(), "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return content.find(b"__asan_") >= 0 or content.find(b"__tsan_") >= 0
+
+
+def check_sanitizers(text):
+    found = SANITIZER.search(text)
+    if found:
+        raise Defect("a sanitizer complains:\n" + text[found.start():][:6000])
 
 
 class Process:
@@ -173,11 +179,10 @@ class Sluice(Process):
         if self.ready is not None and not self.alive() and not getattr(self, "ended", False):
             died = self.popen.returncode
         self.stop()
-        found = SANITIZER.search(text)
-        if found and error is None:
-            raise Failure("a sanitizer complains:\n" + text[found.start():][:6000])
-        if died is not None and error is None:
-            raise Failure(f"the daemon ended by itself with {died}:\n{text[-3000:]}")
+        check_sanitizers(text)
+        # After another failure an orderly end may be the doing of the case.
+        if died is not None and (error is None or died < 0):
+            raise Defect(f"the daemon ended by itself with {died}:\n{text[-3000:]}")
         if error is not None and os.environ.get("SLUICE_TEST_LOGS"):
             print(text[-5000:])
 

@@ -7,7 +7,7 @@ was started is ended by its own process id. `from support.sluice import …` has
 """
 
 from support.devnodes import Devnodes
-from support.expect import DEADLINE, SLOWNESS, Failure, Skipped, check, equal, poll, shown
+from support.expect import DEADLINE, SLOWNESS, Defect, Failure, Skipped, check, equal, poll, shown
 from support.http_client import (Client, Reader, Response, address, call, encode, free_port, get,
                                  post)
 from support.json_text import elements, members
