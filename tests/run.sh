@@ -5,7 +5,7 @@
 #   tests/run.sh --ci           and ASan+UBSan, TSan, short fuzzing, instructions per call: what every change must pass
 #   tests/run.sh --full         and the long forms of all suites and of fuzzing, clang, full benchmarks
 #   tests/run.sh --only NAME…   only these stages: layering release unit integration e2e packaging asan tsan fuzz instructions
-#                               clang debian13 bench
+#                               clang debian12 debian13 bench
 # Exits 1 if anything failed. Logs of each stage stay in build/logs/.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -118,7 +118,8 @@ say "stages: $stages"
 update_lists
 packages="$build_packages $test_packages"
 case " $stages " in *" fuzz "* | *" clang "*) packages="$packages clang-19 lld-19 libclang-rt-19-dev llvm-19" ;; esac
-case " $stages " in *" debian13 "*) packages="$packages debootstrap" ;; esac
+case " $stages " in *" debian1"*) packages="$packages debootstrap" ;; esac
+case "$full $stages " in "--full "*" packaging "*) packages="$packages debootstrap buildah" ;; esac
 # shellcheck disable=SC2086
 install_packages $packages "$(boost_package)" || { echo "could not install packages"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <charconv>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -32,13 +33,14 @@ std::string read_text(const char* path) {
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
-/// Never changes while we run; 0 when unreadable.
+/// Not by /proc/stat, which a service that sees nothing but its own processes has not.
 double read_boot_time() {
-  const std::string stat = read_text("/proc/stat");
-  const std::size_t at = stat.find("\nbtime ");
-  if (at == std::string::npos) return 0;
-  const std::size_t start = at + std::string_view("\nbtime ").size();
-  return number(std::string_view(stat).substr(start, stat.find('\n', start) - start)).value_or(0);
+  timespec wall{};
+  timespec since_boot{};
+  clock_gettime(CLOCK_REALTIME, &wall);
+  clock_gettime(CLOCK_BOOTTIME, &since_boot);
+  return static_cast<double>(wall.tv_sec - since_boot.tv_sec) +
+         static_cast<double>(wall.tv_nsec - since_boot.tv_nsec) * 1e-9;
 }
 
 double count_open_fds() {

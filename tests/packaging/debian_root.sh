@@ -76,12 +76,17 @@ start() { # NAME URL…
   line=$(grep '^  curl' "$out")
   url=$(sed -E 's/^  curl -s ([^ ]*) .*/\1/' <<<"$line")
 }
-ask() { bash -c "$1" | tee /dev/stderr | grep -q '"result":"0x'; }
+ask() {
+  local reply
+  reply=$(bash -c "$1")
+  echo "$reply"
+  grep -q '"result":"0x' <<<"$reply"
+}
 EOF
 
 step build 'cd /sluice && SLUICE_BUILD_ONLY=1 deploy/quickstart.sh'
 step quickstart '
-  set -eu
+  set -eux
   cd /sluice
   . /root/quickstart_helpers.sh
   start demo

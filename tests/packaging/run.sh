@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # What is shipped around the binary: the unit's hardening, the compose stack's configuration, the image.
-#   tests/packaging/run.sh [--image]     --image builds and runs the image with buildah on a debootstrapped base (root; slow)
+#   tests/packaging/run.sh [--image]     --image builds and runs the image too, see image.sh (root; slow)
 # Ends with "N passed, N failed, N skipped".
 set -uo pipefail
 cd "$(dirname "$0")/../.."
@@ -34,19 +34,6 @@ hardened() {
     grep 'GNU_STACK' <<<"$all" | grep -qv 'RWE' && grep -q '__stack_chk_fail' <<<"$all" &&
     grep -q '__memcpy_chk' <<<"$all"
 }
-image() {
-  local base=build/roots/image-base log=build/roots/image.log
-  mkdir -p build/roots
-  [ -d "$base" ] || debootstrap --variant=minbase bookworm "$base" >"$log" 2>&1 || return 1
-  local options="--storage-driver vfs --root $PWD/build/roots/storage --runroot $PWD/build/roots/run"
-  local container
-  container=$(buildah $options from scratch) || return 1
-  buildah $options copy "$container" "$base" / >>"$log" 2>&1 && buildah $options commit "$container" sluice-base >>"$log" 2>&1 || return 1
-  buildah $options bud --isolation chroot --network host --build-arg BASE=localhost/sluice-base -t sluice . >>"$log" 2>&1 || { tail -20 "$log"; return 1; }
-  container=$(buildah $options from localhost/sluice)
-  buildah $options run --isolation chroot "$container" -- /usr/bin/sluice version &&
-    buildah $options run --isolation chroot "$container" -- /usr/bin/sluice check http://127.0.0.1:8545
-}
 
 for file in config/*.yaml docker/sluice.yaml; do check "check $file" "$sluice" check -c "$file"; done
 check "hardening of the binary" hardened
@@ -57,6 +44,12 @@ else
   echo "skipped: systemd-analyze is not installed"
   skipped=$((skipped + 2))
 fi
-if [ "${1:-}" = --image ]; then check "image builds and runs" image; fi
+if command -v promtool >/dev/null; then
+  check "Prometheus takes its file" promtool check config docker/prometheus.yml
+else
+  echo "skipped: promtool is not installed"
+  skipped=$((skipped + 1))
+fi
+if [ "${1:-}" = --image ]; then check "image builds and runs" tests/packaging/image.sh; fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
