@@ -32,24 +32,26 @@ bool Batcher::takes(const UpstreamSpec& upstream, TimePoint now) const noexcept 
              shared.unbatched_until_ns.load(std::memory_order_relaxed);
 }
 
-void Batcher::add(Call& call, upstream::Pool& pool, const UpstreamSpec& upstream) {
-  auto at = static_cast<std::size_t>(find(pool) - gathered_.begin());
-  if (at == gathered_.size()) gathered_.push_back({&pool, upstream.slot, upstream.batch, {}});
+void Batcher::add(Call& call, upstream::Pool& pool, const UpstreamSpec& upstream, bool fresh) {
+  const std::size_t at = find(pool, fresh);
+  if (at == gathered_.size())
+    gathered_.push_back({&pool, upstream.slot, upstream.batch, fresh, {}});
   gathered_[at].calls.push_back(&call);
   // For strategies that look at it, the call is on its way.
   pool.shared().in_flight.fetch_add(1, std::memory_order_relaxed);
 }
 
-std::vector<Batcher::Gathered>::const_iterator Batcher::find(
-    const upstream::Pool& pool) const noexcept {
-  return std::ranges::find_if(gathered_,
-                              [&pool](const Gathered& entry) { return entry.pool.get() == &pool; });
+std::size_t Batcher::find(const upstream::Pool& pool, bool fresh) const noexcept {
+  const auto found = std::ranges::find_if(gathered_, [&pool, fresh](const Gathered& entry) {
+    return entry.pool.get() == &pool && entry.fresh == fresh;
+  });
+  return static_cast<std::size_t>(found - gathered_.begin());
 }
 
 bool Batcher::has_begun_and_takes(const upstream::Pool& pool) const noexcept {
-  const auto found = find(pool);
-  return found != gathered_.end() && !found->calls.empty() &&
-         found->calls.size() < size_for(found->rule, pool.shared(), kAny);
+  const std::size_t at = find(pool, false);
+  return at != gathered_.size() && !gathered_[at].calls.empty() &&
+         gathered_[at].calls.size() < size_for(gathered_[at].rule, pool.shared(), kAny);
 }
 
 void Batcher::remove(const Call& call) {
@@ -63,12 +65,12 @@ void Batcher::remove(const Call& call) {
 }
 
 void Batcher::send_all() {
-  // Calls that cannot be sent end or route anew, which may gather others: nothing is kept across.
+  // Calls that cannot be sent end or route anew, which may gather others.
   while (!gathered_.empty()) {
-    if (gathered_.back().calls.empty()) {
-      gathered_.pop_back();
+    if (gathered_.front().calls.empty()) {
+      gathered_.pop_front();
     } else {
-      send_some(gathered_.back());
+      send_some(gathered_.front());
     }
   }
 }
@@ -91,9 +93,17 @@ Call& Batcher::take_first(Gathered& from) {
 }
 
 void Batcher::send_together(Gathered& from, std::size_t count, TimePoint now) {
-  upstream::Connection* connection = from.pool->take(now);
+  // This may close dead connections, whose places others take, and end calls.
+  upstream::Connection* connection = from.fresh ? from.pool->take_fresh(now) : from.pool->take(now);
+  count = std::min(count, from.calls.size());
   if (connection == nullptr) {
-    take_first(from).send_alone(now);
+    if (count != 0) take_first(from).send_alone(now);
+    return;
+  }
+  if (count == 0) {
+    if (connection->state() == upstream::Connection::State::kIdle) {
+      from.pool->connection_idle(*connection);
+    }
     return;
   }
   const net::Ref<UpstreamBatch> batch(

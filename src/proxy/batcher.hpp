@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "metrics/worker_metrics.hpp"
@@ -42,7 +43,8 @@ class Batcher {
   [[nodiscard]] bool gathering() const noexcept { return depth_ != 0; }
   /// Whether it takes a call for that upstream now.
   [[nodiscard]] bool takes(const UpstreamSpec& upstream, TimePoint now) const noexcept;
-  void add(Call& call, upstream::Pool& pool, const UpstreamSpec& upstream);
+  /// `fresh`: over a connection that has served nobody yet.
+  void add(Call& call, upstream::Pool& pool, const UpstreamSpec& upstream, bool fresh);
   /// Calls for that pool are being gathered, and it takes more of them.
   [[nodiscard]] bool has_begun_and_takes(const upstream::Pool& pool) const noexcept;
   /// The call is gone before it has left.
@@ -53,19 +55,20 @@ class Batcher {
     net::Ref<upstream::Pool> pool;
     metrics::UpstreamSlot slot;
     policy::BatchRule rule;
+    bool fresh = false;
     std::vector<Call*> calls;
   };
 
   void send_all();
-  [[nodiscard]] std::vector<Gathered>::const_iterator find(
-      const upstream::Pool& pool) const noexcept;
+  [[nodiscard]] std::size_t find(const upstream::Pool& pool, bool fresh) const noexcept;
   void send_some(Gathered& from);
   [[nodiscard]] static Call& take_first(Gathered& from);
   void send_together(Gathered& from, std::size_t count, TimePoint now);
 
   Worker& worker_;
   std::uint32_t depth_ = 0;
-  std::vector<Gathered> gathered_;
+  /// Grows while its last entry is being sent: calls that end set others going.
+  std::deque<Gathered> gathered_;
 };
 
 }  // namespace sluice::proxy

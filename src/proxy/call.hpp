@@ -103,7 +103,8 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   [[nodiscard]] TimePoint attempt_deadline(TimePoint now) const;
   [[nodiscard]] std::optional<std::uint32_t> pick(policy::UpstreamSet among, TimePoint now);
   [[nodiscard]] bool attempt(std::uint32_t upstream, TimePoint now, bool fresh);
-  [[nodiscard]] bool may_gather(const UpstreamSpec& upstream, TimePoint now) const;
+  [[nodiscard]] bool may_gather(const UpstreamSpec& upstream, TimePoint now, bool fresh) const;
+  void count_against_rate(TimePoint now);
   void begin_attempt(TimePoint now);
   /// Ends whatever is under way for it, without an outcome.
   void let_go();
@@ -169,10 +170,14 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   net::Ref<UpstreamBatch> batch_;
   /// With the worker's batcher, which will send it.
   bool gathered_ = false;
+  /// Taken from the upstream's rate already, for the attempt that is to begin.
+  bool counted_ = false;
   /// Is not to be gathered.
   bool alone_ = false;
   /// Of the same upstream batch, this one included: they share its response time.
   std::uint32_t batch_calls_ = 1;
+  /// The latest attempt left in a batch.
+  bool batched_ = false;
   bool echo_ = false;
   std::uint32_t upstream_ = 0;
   std::uint64_t wire_id_ = 0;

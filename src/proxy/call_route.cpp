@@ -106,10 +106,11 @@ void Call::route(TimePoint now) {
 bool Call::attempt(std::uint32_t upstream, TimePoint now, bool fresh) {
   upstream::Pool& pool = *chain().pools[upstream];
   const UpstreamSpec& spec = chain().spec->upstreams[upstream];
-  if (!fresh && may_gather(spec, now)) {
+  if (may_gather(spec, now, fresh)) {
     upstream_ = upstream;
     gathered_ = true;
-    exchange_.worker().batcher().add(*this, pool, spec);
+    count_against_rate(now);
+    exchange_.worker().batcher().add(*this, pool, spec, fresh);
     return true;
   }
   const bool careful =
@@ -123,21 +124,30 @@ bool Call::attempt(std::uint32_t upstream, TimePoint now, bool fresh) {
   return true;
 }
 
+void Call::count_against_rate(TimePoint now) {
+  if (!std::exchange(counted_, true)) {
+    static_cast<void>(chain().spec->upstreams[upstream_].rate->take(now));
+  }
+}
+
 void Call::begin_attempt(TimePoint now) {
-  static_cast<void>(chain().spec->upstreams[upstream_].rate->take(now));
+  count_against_rate(now);
+  counted_ = false;
   tried_ |= policy::bit_of(upstream_);
   ++attempts_;
   batch_calls_ = 1;
+  batched_ = false;
   echo_ = false;
   wire_id_ = exchange_.worker().next_wire_id();
   attempt_started_ = now;
 }
 
-bool Call::may_gather(const UpstreamSpec& upstream, TimePoint now) const {
+bool Call::may_gather(const UpstreamSpec& upstream, TimePoint now, bool fresh) const {
   Batcher& batcher = exchange_.worker().batcher();
-  // A slow call would hold up the others, and what went wrong once goes alone.
-  return batcher.gathering() && !alone_ && attempts_ == 0 &&
-         method_->resend == ethereum::Resend::kFreely &&
+  // A slow call would hold up the others, and what went wrong once goes alone; but a batch that met
+  // a dead connection is replayed as one.
+  const bool first = attempts_ == 0 || (fresh && batched_);
+  return batcher.gathering() && !alone_ && first && method_->resend == ethereum::Resend::kFreely &&
          method_->cost <= ethereum::CostClass::kMedium && params_.size() <= kBatchedParamsMax &&
          batcher.takes(upstream, now);
 }
@@ -146,6 +156,7 @@ void Call::join(UpstreamBatch& batch, TimePoint now) {
   gathered_ = false;
   batch_ = &batch;
   begin_attempt(now);
+  batched_ = true;
   batch.add(*this, wire_id_, attempt_deadline(now));
 }
 
@@ -156,7 +167,9 @@ void Call::leave_batch_at(TimePoint until) {
 void Call::send_alone(TimePoint now) {
   gathered_ = false;
   alone_ = true;
-  if (!attempt(upstream_, now, false)) route(now);
+  if (attempt(upstream_, now, false)) return;
+  counted_ = false;
+  route(now);
 }
 
 void Call::resend_alone() {

@@ -164,6 +164,7 @@ void UpstreamBatch::on_failure(const upstream::Failure& failure) {
   self_ = nullptr;
   worker_.metrics().upstream_batch(slot_, static_cast<std::size_t>(BatchOutcome::kFailed),
                                    members_.size());
+  const Batcher::Scope gather(worker_.batcher());
   upstream::Failure each = failure;
   for (Member& member : members_) {
     Call* const call = std::exchange(member.call, nullptr);

@@ -3,6 +3,7 @@
 whatever the node makes of the batch, and a node that takes none is asked one by one."""
 
 import json
+import time
 
 from support.sluice import (ScriptedUpstream, Sluice, call, check, elements, equal, http_reply, members, poll,
                             post, total)
@@ -266,12 +267,34 @@ def under_the_limit_of_connections():
 
 
 def hangs_up():
-    """A kept connection that dies at the batch is what may happen to any call: each is sent again,
-    alone."""
-    with Scene(lambda r: None) as scene:
+    """A kept connection that dies at the batch is what may happen to any call: the batch is sent
+    again over a new one. When that dies too, each call goes its own way, within the retries there are."""
+    times = []
+
+    def once(request):
+        times.append(1)
+        return None if len(times) == 1 else honest(request)
+    with Scene(once) as scene:
+        accepted = scene.node.accepted
         scene.ask(20)
-        equal(scene.sizes(), [20] + [1] * 20, "calls in each request")
+        equal(scene.sizes(), [20, 20], "calls in each request")
+        equal(scene.node.accepted - accepted, 1, "new connections")
         equal(scene.sluice.metric("sluice_upstream_consecutive_failures", upstream="n0"), 0, "failures")
+
+
+def rate_limit_holds():
+    """Of the upstream: what is gathered counts at once."""
+    node = ScriptedUpstream(playing(honest))
+    upstreams = [{"name": "n0", "url": node.url, "rate_limit": "10/s"}]
+    config = {"chain_id": 1337, "upstreams": upstreams, "batch": ALWAYS, "health": {"interval": "10m"}}
+    with node, Sluice(config) as sluice:
+        equal(sluice.rpc(item(0)).status, 200, "the first call")
+        began = time.monotonic()
+        for _ in range(6):
+            sluice.rpc([item(i) for i in range(16)])
+        most = 10 + 10 * (time.monotonic() - began + 1)
+        sent = sum(len(parts(r)) for r in node.requests)
+        check(sent <= most, f"at most {most} calls reach the node", sent)
 
 
 ROWS = {
@@ -300,6 +323,7 @@ ROWS = {
     "an_array_that_does_not_end": elsewhere(lambda r: http_reply(honest(r).split(b"\r\n\r\n", 1)[1][:-1])),
     "bytes_after_the_array": elsewhere(lambda r: http_reply(honest(r).split(b"\r\n\r\n", 1)[1] + b"]")),
     "hangs_up": hangs_up,
+    "rate_limit_of_the_upstream": rate_limit_holds,
     "hangs_up_within_the_reply": elsewhere(lambda r: honest(r)[:-20]),
     "errors_of_items": errors_of_items,
     "heavy_and_unsafe_calls_leave_alone": heavy_and_unsafe_alone,
