@@ -87,9 +87,8 @@ def test_a_stale_connection_at_a_full_pool():
         while True:
             connection.send(connection.read_request().reply())
     with ScriptedUpstream(script) as node:
-        config = {"chain_id": 1337, "upstreams": [node.url], "pool": {"min": 1, "max": 1}, "batch": {"max": 1},
-                  "workers": 1}
-        with Sluice(config) as sluice:
+        config = {"chain_id": 1337, "upstreams": [node.url], "pool": {"min": 1, "max": 1}, "batch": {"max": 1}}
+        with Sluice(config, workers=1) as sluice:
             depth = [lambda: sluice.metric("sluice_queue_depth", priority="normal")]
             equal(sluice.rpc(call(READ, ["0x0"])).status, 200, "the first call")
             got = {}

@@ -59,7 +59,7 @@ class Scene:
         self.nodes = [ScriptedUpstream(playing(on_batch))] + [ScriptedUpstream(playing(honest)) for _ in range(others)]
         upstreams = [{"name": f"n{i}", "url": node.url, "tier": 1 + i} for i, node in enumerate(self.nodes)]
         self.sluice = Sluice({"chain_id": 1337, "upstreams": upstreams, "batch": batch or ALWAYS,
-                              "limits": {"batch_concurrency": 100, **config.pop("limits", {})}, **config})
+                              "limits": {"batch_concurrency": 100, **config.pop("limits", {})}, **config}, workers=1)
         self.node = self.nodes[0]
 
     def __enter__(self):
