@@ -24,6 +24,7 @@ class Owner final : public net::RefCounted {
     ++reads;
     read_error = error;
     in.append(buffer.data(), bytes);
+    if (const auto look = std::exchange(then, std::nullopt)) read(*look);
   }
   void on_written(net::ErrorCode error, std::size_t) {
     ++writes;
@@ -37,7 +38,9 @@ class Owner final : public net::RefCounted {
     shaken = true;
     handshake_error = error;
   }
-  void read() { stream->read(buffer, net::handler<&Owner::on_read>(*this)); }
+  void read(net::Stream::Look look = net::Stream::Look::kFirst) {
+    stream->read(buffer, net::handler<&Owner::on_read>(*this), look);
+  }
   net::Stream::Written write(std::string_view bytes) {
     const net::asio::const_buffer one(bytes.data(), bytes.size());
     return stream->write({&one, 1}, net::handler<&Owner::on_written>(*this));
@@ -50,6 +53,8 @@ class Owner final : public net::RefCounted {
   int writes = 0;
   int readable = 0;
   bool shaken = false;
+  /// Set: read on from within the next completion.
+  std::optional<net::Stream::Look> then;
   net::ErrorCode read_error;
   net::ErrorCode write_error;
   net::ErrorCode handshake_error;
@@ -165,6 +170,29 @@ TEST_CASE("plain stream: a cancelled read loses nothing") {
 TEST_CASE("TLS stream: a cancelled read loses nothing") {
   TlsFixture f;
   cancelled_read_loses_nothing(f, *f.peer);
+}
+
+TEST_CASE("plain stream: a read that waits sees what came before the last one had completed") {
+  PlainFixture f;
+  f.owner->then = net::Stream::Look::kWait;
+  SECTION("the last one found its bytes at once") {
+    REQUIRE(f.peer.send("one "));
+    f.owner->read();
+  }
+  SECTION("the last one got its bytes by one event with a write") {
+    f.owner->read();
+    settle(f.loop);
+    while (f.owner->write(noise(1'000'000)) == net::Stream::Written::kAll) {
+    }
+    settle(f.loop);
+    f.peer.fetch();
+    REQUIRE(f.peer.send("one "));
+    f.loop.io.restart();
+    REQUIRE(f.loop.io.poll_one() == 1);
+    REQUIRE(f.owner->reads == 0);
+  }
+  REQUIRE(f.peer.send("two"));
+  CHECK(turn_until(f.loop, [&] { return f.owner->in == "one two"; }, std::chrono::seconds(2)));
 }
 
 TEST_CASE("TLS stream: decrypted bytes that were not asked for count as readable") {
