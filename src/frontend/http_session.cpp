@@ -88,8 +88,17 @@ bool HttpSession::working() const noexcept {
   return state_ == State::kHandling || state_ == State::kStreaming || state_ == State::kWriting;
 }
 
+bool HttpSession::last_request() const noexcept {
+  return peer_closed_ && work_->in.size() <= raw_begin_;
+}
+
 void HttpSession::arm_read() {
-  if (reading_ || state_ == State::kClosed || peer_closed_) return;
+  if (reading_ || state_ == State::kClosed) return;
+  if (peer_closed_) {
+    // What is left is no whole request, and nothing follows.
+    if (!working()) close();
+    return;
+  }
   if (work_ == nullptr) work_ = frontend_.take_workspace();
   if (!working()) {
     work_->in.reserve(kReadRoom);
@@ -115,8 +124,9 @@ void HttpSession::on_read(net::ErrorCode error, std::size_t bytes) {
     return;
   }
   if (error == net::asio::error::eof && working()) {
-    // A client that has nothing more to ask may still want the answer.
-    peer_closed_ = close_after_ = true;
+    // A client that has nothing more to ask may still want the answers.
+    peer_closed_ = true;
+    close_after_ = close_after_ || last_request();
     return;
   }
   if (error == net::asio::error::operation_aborted && state_ == State::kHead) {

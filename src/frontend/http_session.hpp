@@ -56,6 +56,8 @@ class HttpSession final : public Responder, public Session {
   void on_handshake(net::ErrorCode error, std::size_t);
   /// A request is being worked on, or its reply is on the way out.
   [[nodiscard]] bool working() const noexcept;
+  /// The client has ended its half, and nothing lies behind the request that is being worked on.
+  [[nodiscard]] bool last_request() const noexcept;
   void arm_read();
   void on_read(net::ErrorCode error, std::size_t bytes);
   void on_readable(net::ErrorCode error, std::size_t);

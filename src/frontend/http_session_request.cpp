@@ -222,7 +222,7 @@ void HttpSession::dispatch() {
   // The buffer may have moved since the head was parsed; this only sets its views anew.
   static_cast<void>(work_->parser.parse(work_->in.view()));
   const http::RequestHead& head = work_->parser.head();
-  close_after_ = close_after_ || !head.keep_alive || frontend_.draining();
+  close_after_ = close_after_ || !head.keep_alive || frontend_.draining() || last_request();
   state_ = State::kHandling;
   deadline_.clear();
   if (head.upgrade_websocket && head.method == http::Method::kGet) {

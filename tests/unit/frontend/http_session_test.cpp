@@ -47,6 +47,46 @@ TEST_CASE(
   for (std::size_t i = 0; i < 50; ++i) CHECK(all_answers[i].body == "a" + std::to_string(i));
 }
 
+TEST_CASE("a client that has nothing more to ask still gets every answer") {
+  FrontendFixture f;
+  f.handler.hold = true;
+  Peer client = f.connect();
+  SECTION("all asked at once") {
+    REQUIRE(client.send(post("a") + post("b") + post("c")));
+  }
+  SECTION("asked while the first is worked on") {
+    REQUIRE(client.send(post("a")));
+    REQUIRE(f.until([&] { return f.handler.held.size() == 1; }));
+    REQUIRE(client.send(post("b") + post("c")));
+    settle(f.loop);
+  }
+  SECTION("with half a request behind") {
+    REQUIRE(client.send(post("a") + post("b") + post("c") + post("d").substr(0, 60)));
+  }
+  SECTION("with half a body behind") {
+    REQUIRE(
+        client.send(post("a") + post("b") + post("c") + post("a body that is cut").substr(0, 100)));
+  }
+  SECTION("with an empty line behind") {
+    REQUIRE(client.send(post("a") + post("b") + post("c") + "\r\n"));
+  }
+  client.finish();
+  settle(f.loop);
+  for (const char* answer : {"for a", "for b", "for c"}) {
+    REQUIRE(f.until([&] { return f.handler.held.size() == 1; }));
+    f.handler.answer_next(answer);
+    settle(f.loop);
+  }
+  REQUIRE(f.until([&] { return client.ended(); }));
+  CHECK_FALSE(client.was_reset());
+  CHECK(f.handler.bodies == std::vector<std::string>{"a", "b", "c"});
+  const auto got = answers(client.in());
+  REQUIRE(got.size() == 3);
+  CHECK(got[2].body == "for c");
+  CHECK(got[0].head.find("Connection: close") == std::string::npos);
+  CHECK(f.front->sessions() == 0);
+}
+
 TEST_CASE("a long pipeline that is answered at once does not grow the stack") {
   FrontendFixture f;
   Peer client = f.connect();
