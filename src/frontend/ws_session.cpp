@@ -198,12 +198,12 @@ void WsSession::finish_message(std::span<const std::string_view> pieces) {
 }
 
 void WsSession::end_message(std::size_t bytes) {
-  const bool was_full = full();
   --in_flight_;
   held_bytes_ -= bytes;
   if (closed_) return;
   if (draining_ && in_flight_ == 0) send_close(ws::close_code::kGoingAway, "shutting down");
-  if (was_full && !processing_) {
+  // It was full, perhaps by bounds that a reload has changed since.
+  if (!reading_ && !parked_ && !processing_ && !full()) {
     process();
     arm_read();
   }

@@ -200,6 +200,52 @@ TEST_CASE("no more calls at once than the bound: the rest waits in the socket") 
   CHECK(f.until_events(11));
 }
 
+TEST_CASE("a bound that a reload raises holds for sessions that were at the old one") {
+  frontend::Options options;
+  options.websocket_in_flight_max = 2;
+  WsFixture f(options);
+  f.open();
+  f.channel->hold = true;
+  REQUIRE(f.client.send(frame("a") + frame("b") + frame("c")));
+  REQUIRE(f.until([&] { return f.channel->held.size() == 2; }));
+  settle(f.loop);
+  options.websocket_in_flight_max = 100;
+  f.configure(options);
+  f.channel->answer_next("for a");
+  REQUIRE(f.until([&] { return f.channel->held.size() == 2; }));
+  f.channel->answer_next("for b");
+  f.channel->answer_next("for c");
+  f.channel->hold = false;
+  REQUIRE(f.client.send(frame("d")));
+  REQUIRE(f.until_events(4));
+  CHECK(f.events().back() == "re:d");
+}
+
+TEST_CASE("a bound that a reload lowers holds from the next message on") {
+  frontend::Options options;
+  options.websocket_in_flight_max = 3;
+  WsFixture f(options);
+  f.open();
+  f.channel->hold = true;
+  REQUIRE(f.client.send(frame("a") + frame("b") + frame("c")));
+  REQUIRE(f.until([&] { return f.channel->held.size() == 3; }));
+  options.websocket_in_flight_max = 1;
+  f.configure(options);
+  REQUIRE(f.client.send(frame("d") + frame("e")));
+  for (std::size_t left = 3; left > 1; --left) {
+    f.channel->answer_next("ok");
+    settle(f.loop);
+    CHECK(f.channel->held.size() == left - 1);
+  }
+  f.channel->answer_next("ok");
+  REQUIRE(f.until([&] { return f.channel->held.size() == 1; }));
+  f.channel->answer_next("ok");
+  REQUIRE(f.until([&] { return f.channel->held.size() == 1; }));
+  f.channel->answer_next("ok");
+  REQUIRE(f.until_events(5));
+  CHECK_FALSE(f.client.ended());
+}
+
 TEST_CASE("no more bytes of calls at once than one message may have") {
   frontend::Options options;
   options.websocket_message_max = 1000;
