@@ -78,6 +78,51 @@ TEST_CASE("PROXY protocol headers, whole and cut at every byte") {
   }
 }
 
+TEST_CASE("a balancer's header in two segments, cut at every byte, the request behind it") {
+  const std::vector<std::string> headers = {"PROXY TCP4 203.0.113.7 10.0.0.1 4660 443\r\n",
+                                            binary(0x21, 0x11, kV4 + std::string("\x04\0\1x", 4))};
+  for (const std::string& header : headers) {
+    FrontendFixture f;
+    f.listener->proxy_protocol = true;
+    f.trusted->v4.push_back(net::asio::ip::make_network_v4("127.0.0.0/8"));
+    const std::string bytes = header + post("x");
+    for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+      INFO("cut at " << cut);
+      Peer client = f.connect();
+      REQUIRE(client.send(bytes.substr(0, cut)));
+      settle(f.loop);
+      REQUIRE(client.send(bytes.substr(cut)));
+      REQUIRE(f.got(client, "re:x"));
+      CHECK(f.handler.peers.back() == "203.0.113.7");
+    }
+  }
+}
+
+TEST_CASE("a balancer's header and its client's handshake, cut at every byte") {
+  FrontendFixture f;
+  const TlsMaterial material("localhost");
+  auto tls = net::ServerTls::make(material.certificate(), material.key());
+  REQUIRE(tls);
+  f.listener->tls = *tls;
+  f.listener->proxy_protocol = true;
+  f.trusted->v4.push_back(net::asio::ip::make_network_v4("127.0.0.0/8"));
+  const std::string header = binary(0x21, 0x11, kV4);
+  for (std::size_t cut = 0; cut <= header.size(); ++cut) {
+    INFO("cut at " << cut);
+    Peer raw = f.connect();
+    REQUIRE(raw.send(header.substr(0, cut)));
+    settle(f.loop);
+    REQUIRE(raw.send(header.substr(cut)));
+    // Before the daemon looks again: the handshake begins in the header's last segment.
+    TlsPeer client(std::move(raw));
+    REQUIRE_FALSE(client.handshake());
+    REQUIRE(f.until([&] { return client.handshake(); }));
+    REQUIRE(client.send(post("x")));
+    REQUIRE(f.until([&] { return client.in().find("re:x") != std::string::npos; }));
+    CHECK(f.handler.peers.back() == "203.0.113.7");
+  }
+}
+
 TEST_CASE("a balancer's connection: its header first, from trusted networks only") {
   FrontendFixture f;
   f.listener->proxy_protocol = true;
@@ -108,6 +153,7 @@ TEST_CASE("a balancer's connection: its header first, from trusted networks only
     REQUIRE(raw.send(header));
     settle(f.loop);
     TlsPeer client(std::move(raw));
+    REQUIRE_FALSE(client.handshake());
     REQUIRE(f.until([&] { return client.handshake(); }));
     REQUIRE(client.send(post("x")));
     REQUIRE(f.until([&] { return client.in().find("re:x") != std::string::npos; }));
