@@ -48,12 +48,12 @@ class Server::State : public std::enable_shared_from_this<Server::State> {
  public:
   State(asio::io_context& io, Options options, Handlers handlers)
       : io_(io), acceptor_(io), pause_(io), context_(std::make_shared<Context>()) {
-    context_->hosts.names = options.hosts;
     context_->options = std::move(options);
     context_->handlers = std::move(handlers);
   }
 
   Result<void> bind(const net::TcpEndpoint& endpoint);
+  void set_hosts(std::vector<std::string> hosts);
   void start();
   void stop();
   [[nodiscard]] const tcp::acceptor& acceptor() const { return acceptor_; }
@@ -86,9 +86,16 @@ Result<void> Server::State::bind(const net::TcpEndpoint& endpoint) {
     return fail(ErrorKind::kIo, Origin::kSluice, Retry::kNever,
                 "cannot listen on " + address_text(endpoint) + ": " + error.message());
   }
-  context_->hosts.any_without_origin =
-      !endpoint.address().is_loopback() && context_->hosts.names.empty();
+  set_hosts(context_->options.hosts);
   return {};
+}
+
+void Server::State::set_hosts(std::vector<std::string> hosts) {
+  HostRule& rule = context_->hosts;
+  rule.names = std::move(hosts);
+  boost::system::error_code ignored;
+  rule.any_without_origin =
+      !acceptor_.local_endpoint(ignored).address().is_loopback() && rule.names.empty();
 }
 
 void Server::State::start() {
@@ -150,6 +157,10 @@ Server::~Server() {
 
 Result<void> Server::bind(const net::TcpEndpoint& endpoint) {
   return state_->bind(endpoint);
+}
+
+void Server::set_hosts(std::vector<std::string> hosts) {
+  state_->set_hosts(std::move(hosts));
 }
 
 void Server::start() {

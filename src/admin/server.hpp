@@ -43,6 +43,8 @@ class Server {
   /// fails here, and a Server that is dropped again has served nobody. Once. Errors: kIo, with the
   /// address in the detail.
   [[nodiscard]] Result<void> bind(const net::TcpEndpoint& endpoint);
+  /// In place of Options::hosts, from the next request on. After bind().
+  void set_hosts(std::vector<std::string> hosts);
   /// Begins to accept. After bind(), once.
   void start();
   /// Closes the listener and every connection at once. Coroutines end as `io` runs on, or with it.

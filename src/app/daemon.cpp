@@ -139,7 +139,7 @@ Result<void> Daemon::bind_all(Prepared& prepared) {
     if (auto bound = listener->bind(endpoint); !bound) return bound;
     prepared.listeners.push_back(std::move(listener));
   }
-  if (config_ != nullptr && config_->admin == config.admin) return {};
+  if (config_ != nullptr && config_->admin.listen == config.admin.listen) return {};
   auto admin = make_admin(config);
   if (!admin) return std::unexpected(admin.error());
   prepared.admin = std::move(*admin);
@@ -194,6 +194,8 @@ void Daemon::commit(Prepared prepared) {
   if (prepared.admin != nullptr) {
     admin_ = std::move(prepared.admin);
     admin_->start();
+  } else {
+    admin_->set_hosts(config.admin.hosts);
   }
   config_ = std::move(prepared.config);
   log::set_level(static_cast<log::Level>(config_->log.level));
@@ -211,6 +213,7 @@ void Daemon::wait_until_serving(TimePoint until) {
   phase_ = Phase::kServing;
   for (const auto& listener : listeners_) listener->start();
   announce();
+  if (std::exchange(reload_again_, false)) begin_reload();
 }
 
 void Daemon::announce() {
