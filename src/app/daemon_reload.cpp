@@ -11,8 +11,8 @@
 namespace sluice::app {
 
 void Daemon::begin_reload() {
-  if (phase_ != Phase::kServing) return;
-  if (reloading_) {
+  if (phase_ != Phase::kServing && phase_ != Phase::kStarting) return;
+  if (reloading_ || phase_ == Phase::kStarting) {
     // Signals that come meanwhile ask for one more reload, however many they are.
     reload_again_ = true;
     return;

@@ -8,8 +8,8 @@ import threading
 import time
 
 from support.load import Load
-from support.sluice import (Client, Devnodes, ScriptedUpstream, Sluice, call, check, equal, free_port,
-                            poll, post)
+from support.sluice import (Client, Devnodes, ScriptedUpstream, Sluice, address, call, check, equal,
+                            free_port, poll, post)
 
 SEED = int(os.environ.get("SLUICE_TEST_SEED", random.randrange(1 << 30)))
 
@@ -197,6 +197,34 @@ def test_a_default_chain_is_not_taken_away():
         equal(sluice.rpc(call("test_echo", [1])).status, 200, "a call at /")
         sluice.reload({"chains": [{**two[0], "default": True}, two[1]]})
         equal(sluice.rpc(call("test_echo", [1]), path="/two").status, 200, "a call at /two")
+
+
+def test_the_admin_ports_hosts():
+    def status(host):
+        with Client(sluice.admin) as client:
+            client.send(b"GET /livez HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % host)
+            return client.response(method="GET").status
+    with Devnodes(1) as nodes, Sluice({"upstreams": nodes.urls}) as sluice:
+        equal(status(b"ops.example"), 403, "a host that is not listed")
+        sluice.reload({"upstreams": nodes.urls, "admin": {"hosts": ["ops.example"]}})
+        equal(status(b"ops.example"), 200, "a host that is listed now")
+        sluice.reload({"upstreams": nodes.urls})
+        equal(status(b"ops.example"), 403, "a host that is not listed any more")
+
+
+def test_a_signal_while_starting_is_kept():
+    """It is served as soon as the start is over."""
+    with ScriptedUpstream(lambda connection: connection.wait_gone()) as node:
+        node.answer_probe = lambda request: None
+        with Sluice({"upstreams": [node.url]}, args=["--admin-listen", f"127.0.0.1:{free_port()}"], ready=False,
+                    serving=False) as sluice:
+            poll(lambda: node.accepted > 0, "it is starting")
+            sluice.write_config({"upstreams": [{"name": "renamed", "url": node.url}]})
+            sluice.sighup()
+            sluice.admin = address(sluice.arguments[sluice.arguments.index("--admin-listen") + 1])
+            poll(lambda: upstreams(sluice) == ["renamed"], "the new configuration holds")
+            equal(sluice.metric("sluice_config_reloads_total", result="success"), 1, "reloads")
+            sluice.terminate()
 
 
 def test_a_file_that_never_ends_does_not_hold_up_anything():
