@@ -98,6 +98,12 @@ proxy::MethodMask mask(const config::Config& config, const config::ChainConfig& 
   return mask;
 }
 
+/// The same file name may hold other certificates by now.
+bool ca_changed(const std::shared_ptr<net::ClientTls>& kept,
+                const std::shared_ptr<net::ClientTls>& next) {
+  return kept != nullptr && next != nullptr && kept->ca_digest() != next->ca_digest();
+}
+
 Result<void> check_lists(const config::MethodRules& rules, const std::string& where) {
   const std::array<ethereum::MethodLists, 1> layers = {lists(rules)};
   if (const auto built = ethereum::MethodFilter::build(layers); !built) {
@@ -162,13 +168,13 @@ proxy::UpstreamSpec Assembly::upstream(const config::Config& config,
                                        const Materials& materials, metrics::ChainSlot slot) {
   upstream::Options options = upstream_options(config, chain, upstream);
   auto& kept = upstreams_[{chain.name, upstream.name}];
-  if (kept == nullptr || kept->options() != options) {
-    const auto tls = materials.client_tls.find({chain.name, upstream.name});
+  const auto found = materials.client_tls.find({chain.name, upstream.name});
+  const auto tls = found == materials.client_tls.end() ? nullptr : found->second;
+  if (kept == nullptr || kept->options() != options || ca_changed(kept->tls(), tls)) {
     const bool same_node = kept != nullptr && kept->options().host == options.host &&
                            kept->options().port == options.port &&
                            kept->options().target == options.target;
-    auto next = std::make_shared<upstream::Shared>(
-        std::move(options), tls == materials.client_tls.end() ? nullptr : tls->second, ceiling_);
+    auto next = std::make_shared<upstream::Shared>(std::move(options), tls, ceiling_);
     if (same_node) next->inherit(*kept);
     kept = std::move(next);
   }

@@ -2,6 +2,8 @@
 #include "net/tls.hpp"
 
 #include <ctime>
+#include <fstream>
+#include <iterator>
 #include <utility>
 
 #include <openssl/err.h>
@@ -43,6 +45,36 @@ std::unexpected<Error> tls_error(std::string what) {
   return fail(ErrorKind::kInvalid, Origin::kSluice, Retry::kNever, std::move(what));
 }
 
+/// Sets what `asked` points to. OpenSSL would ask for a pass phrase on the terminal otherwise, and
+/// wait for an answer.
+int refuse_pass_phrase(char* /*out*/, int /*size*/, int /*writing*/, void* asked) {
+  *static_cast<bool*>(asked) = true;
+  return -1;
+}
+
+Result<void> load_key(SSL_CTX* context, const std::string& path, const std::string& certificate) {
+  bool encrypted = false;
+  SSL_CTX_set_default_passwd_cb(context, refuse_pass_phrase);
+  SSL_CTX_set_default_passwd_cb_userdata(context, &encrypted);
+  const bool loaded = SSL_CTX_use_PrivateKey_file(context, path.c_str(), SSL_FILETYPE_PEM) == 1;
+  SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
+  if (loaded) return {};
+  const bool mismatch = ERR_GET_REASON(ERR_peek_error()) == X509_R_KEY_VALUES_MISMATCH;
+  const std::string reason = openssl_reason();
+  return tls_error("private key " + path +
+                   (mismatch    ? " does not belong to certificate " + certificate
+                    : encrypted ? ": it is encrypted, and nobody is there to type a pass phrase"
+                                : ": " + reason));
+}
+
+/// Of a CA file's bytes; all zero without one.
+std::array<unsigned char, 32> file_digest(const std::string& path) {
+  if (path.empty()) return {};
+  std::ifstream file(path, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  return sha256(bytes);
+}
+
 double not_after(SSL_CTX* context) {
   X509* certificate = SSL_CTX_get0_certificate(context);
   std::tm parts{};
@@ -75,13 +107,8 @@ Result<std::shared_ptr<ServerTls>> ServerTls::make(const std::string& certificat
   if (SSL_CTX_use_certificate_chain_file(native, certificate_path.c_str()) != 1) {
     return tls_error("certificate " + certificate_path + ": " + openssl_reason());
   }
-  if (SSL_CTX_use_PrivateKey_file(native, key_path.c_str(), SSL_FILETYPE_PEM) != 1) {
-    const bool mismatch = ERR_GET_REASON(ERR_peek_error()) == X509_R_KEY_VALUES_MISMATCH;
-    const std::string reason = openssl_reason();
-    return tls_error(
-        "private key " + key_path +
-        (mismatch ? " does not belong to certificate " + certificate_path : ": " + reason));
-  }
+  if (auto key = load_key(native, key_path, certificate_path); !key)
+    return std::unexpected(key.error());
   if (SSL_CTX_check_private_key(native) != 1) {
     return tls_error("private key " + key_path + " does not belong to certificate " +
                      certificate_path + ": " + openssl_reason());
@@ -105,11 +132,12 @@ Result<std::shared_ptr<ClientTls>> ClientTls::make(const std::string& host,
     return tls_error((ca_path.empty() ? std::string("system certificates") : "CA file " + ca_path) +
                      ": " + openssl_reason());
   }
-  return std::make_shared<ClientTls>(std::move(context), host);
+  return std::make_shared<ClientTls>(std::move(context), host, file_digest(ca_path));
 }
 
-ClientTls::ClientTls(asio::ssl::context context, std::string host)
-    : context_(std::move(context)), host_(std::move(host)) {
+ClientTls::ClientTls(asio::ssl::context context, std::string host,
+                     const std::array<unsigned char, 32>& ca_digest)
+    : context_(std::move(context)), host_(std::move(host)), ca_digest_(ca_digest) {
   SSL_CTX* native = context_.native_handle();
   SSL_CTX_set_ex_data(native, client_tls_index(), this);
   SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);

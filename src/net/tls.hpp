@@ -22,7 +22,8 @@ namespace sluice::net {
 /// replayed).
 class ServerTls {
  public:
-  /// Fails when a file cannot be read, is not PEM, or the key does not belong to the certificate.
+  /// Fails when a file cannot be read, is not PEM, the key is encrypted or does not belong to the
+  /// certificate. Asks nobody for a pass phrase.
   [[nodiscard]] static Result<std::shared_ptr<ServerTls>> make(const std::string& certificate_path,
                                                                const std::string& key_path);
   explicit ServerTls(asio::ssl::context context) : context_(std::move(context)) {}
@@ -43,13 +44,18 @@ class ClientTls {
   /// An empty `ca_path` means the system's roots.
   [[nodiscard]] static Result<std::shared_ptr<ClientTls>> make(const std::string& host,
                                                                const std::string& ca_path);
-  ClientTls(asio::ssl::context context, std::string host);
+  ClientTls(asio::ssl::context context, std::string host,
+            const std::array<unsigned char, 32>& ca_digest);
   ~ClientTls();
   ClientTls(const ClientTls&) = delete;
   ClientTls& operator=(const ClientTls&) = delete;
 
   [[nodiscard]] asio::ssl::context& context() noexcept { return context_; }
   [[nodiscard]] const std::string& host() const noexcept { return host_; }
+  /// Tells whether the CA file has changed since; all zero for the system's roots.
+  [[nodiscard]] const std::array<unsigned char, 32>& ca_digest() const noexcept {
+    return ca_digest_;
+  }
   /// Called by OpenSSL with a session it lets go of; takes it over.
   void keep_session(SSL_SESSION* session) noexcept;
   /// Sets SNI, the expected host name and a session to resume.
@@ -60,6 +66,7 @@ class ClientTls {
 
   asio::ssl::context context_;
   std::string host_;
+  const std::array<unsigned char, 32> ca_digest_;
   std::mutex mutex_;
   std::vector<SSL_SESSION*> sessions_;
 };

@@ -297,6 +297,30 @@ def config_for(*nodes, host="127.0.0.1", **more):
                            "tls": {"ca": authority().certificate}} for i, n in enumerate(nodes)], **more}
 
 
+def test_a_reload_takes_a_new_authority_from_the_same_file():
+    path = authority().path("moving-ca.crt")
+    with Authority("another") as other, upstream(issued("good")) as node:
+        config = config_for(node)
+        config["upstreams"][0]["tls"]["ca"] = path
+
+        def status(client):
+            return client.rpc(call("test_echo", [1])).status
+
+        shutil.copy(other.certificate, path)
+        with Sluice(config, serving=False) as sluice, sluice.client() as client:
+            equal(status(client), 503, "a call while the node's issuer is a stranger")
+            shutil.copy(authority().certificate, path)
+            sluice.reload()
+            poll(lambda: status(client) == 200, "the node is trusted", 5)
+            accepted = node.accepted
+            sluice.reload()
+            equal(status(client), 200, "a call after a reload of the same file")
+            equal(node.accepted, accepted, "connections, which are kept")
+            shutil.copy(other.certificate, path)
+            sluice.reload()
+            poll(lambda: status(client) == 503, "the node is a stranger again", 5)
+
+
 def upstream_versions(version):
     def run():
         with upstream(issued("good"), minimum=version, maximum=version) as node, \

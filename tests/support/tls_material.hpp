@@ -19,10 +19,11 @@
 
 namespace sluice::testing {
 
-/// A self-signed certificate for `host` and its key, in files that go with the object.
+/// A self-signed certificate for `host` and its key (encrypted, with a pass phrase), in files that
+/// go with the object.
 class TlsMaterial {
  public:
-  explicit TlsMaterial(const std::string& host, long valid_s = 3600) {
+  explicit TlsMaterial(const std::string& host, long valid_s = 3600, std::string pass_phrase = {}) {
     EVP_PKEY* key = EVP_EC_gen("P-256");
     X509* certificate = X509_new();
     X509_set_version(certificate, 2);
@@ -42,7 +43,8 @@ class TlsMaterial {
     REQUIRE(X509_sign(certificate, key, EVP_sha256()) != 0);
     certificate_path_ = file([&](std::FILE* to) { PEM_write_X509(to, certificate); });
     key_path_ = file([&](std::FILE* to) {
-      PEM_write_PrivateKey(to, key, nullptr, nullptr, 0, nullptr, nullptr);
+      PEM_write_PrivateKey(to, key, pass_phrase.empty() ? nullptr : EVP_aes_128_cbc(), nullptr, 0,
+                           nullptr, pass_phrase.empty() ? nullptr : pass_phrase.data());
     });
     X509_free(certificate);
     EVP_PKEY_free(key);

@@ -107,6 +107,24 @@ TEST_CASE("a server's certificate and key are checked before they are used") {
   CHECK_FALSE(net::ClientTls::make("host", "/nonexistent"));
 }
 
+TEST_CASE("an encrypted key is refused: nobody is asked for its pass phrase") {
+  const TlsMaterial material("localhost");
+  const TlsMaterial encrypted("localhost", 3600, "secret");
+  const auto made = net::ServerTls::make(encrypted.certificate(), encrypted.key());
+  REQUIRE_FALSE(made);
+  CHECK(made.error().detail.find("encrypted") != std::string::npos);
+  CHECK(net::ServerTls::make(material.certificate(), material.key()));
+}
+
+TEST_CASE("a node's TLS tells whether its CA file has changed") {
+  const TlsMaterial one("localhost");
+  const TlsMaterial two("localhost");
+  CHECK(client("host", one.certificate())->ca_digest() ==
+        client("other", one.certificate())->ca_digest());
+  CHECK(client("host", one.certificate())->ca_digest() !=
+        client("host", two.certificate())->ca_digest());
+}
+
 TEST_CASE("digests and base64, against published vectors") {
   std::string hex;
   for (const unsigned char byte : net::sha256("abc")) {
