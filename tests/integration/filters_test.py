@@ -169,6 +169,35 @@ def dead_node(s):
             equal((error["code"], by), (-32000, "two"), "a filter that the node has lost")
 
 
+def lost_with_its_node(s):
+    """Once the node is known to be down, clients are told that the filter is gone: they make another
+    one at once, rather than wait for the node."""
+    made = s.make(6)
+    victim = NAMES.index("three")
+    s.nodes.kill(victim)
+    try:
+        poll(lambda: s.sluice.metric("sluice_upstream_state", upstream="three", state="out") == 1, "the node is out", 15)
+        for id, upstream in made.items():
+            for method in ("eth_getFilterChanges", "eth_getFilterLogs", "eth_uninstallFilter"):
+                if upstream != "three":
+                    continue
+                response = s.sluice.rpc(call(method, [id]))
+                equal(response.status, 200, f"status of {method}")
+                equal({k: response.json()["error"][k] for k in NO_FILTER}, NO_FILTER, f"answer to {method}")
+                equal(response.json()["error"]["data"]["reason"], "filter_lost", f"reason of {method}")
+        with WebSocket(s.sluice.http) as ws:
+            lost = next(id for id, upstream in made.items() if upstream == "three")
+            equal(ws.rpc(call("eth_getFilterChanges", [lost]))["error"]["code"], -32000, "code over WebSocket")
+        check("three" not in s.make(6).values(), "a new filter on the dead node")
+        for id, upstream in made.items():
+            if upstream != "three":
+                equal(s.call("eth_getFilterChanges", [id]), ([], upstream), "changes on a living node")
+    finally:
+        s.nodes.restart(victim)
+        s.nodes.mine(victim, s.nodes.stats(0)["head"] - s.nodes.stats(victim)["head"])
+        poll(lambda: s.sluice.metric("sluice_upstream_state", upstream="three", state="in") == 1, "the node is back", 15)
+
+
 def removed_by_a_reload(s):
     made = s.make(6)
     s.sluice.reload(s.config(("one", "three")))
@@ -254,7 +283,7 @@ def odd_ids():
 
 ROWS = [ids_are_distinct, polls_go_to_the_maker, all_kinds, strangers, across_connections, made_in_a_batch,
         other_chain_path,
-        restarted, removed_by_a_reload, dead_node]
+        restarted, removed_by_a_reload, dead_node, lost_with_its_node]
 
 
 def cases(full):
