@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "base/parts.hpp"
 #include "frontend/http_session.hpp"
 #include "frontend/rules.hpp"
 #include "http/request_check.hpp"
@@ -22,14 +23,13 @@ void HttpSession::append_head(const Reply& reply, bool has_length, std::size_t b
   std::string& out = work_->out;
   out.clear();
   http::append_status_line(out, reply.status);
-  out.append(frontend_.date_line(frontend_.loop().recent()));
-  if (reply.json) out.append("Content-Type: application/json\r\n");
+  const std::string_view date = frontend_.date_line(frontend_.loop().recent());
+  const std::string_view type = reply.json ? "Content-Type: application/json\r\n" : "";
   if (has_length && reply.status != 204) {
-    out.append("Content-Length: ");
-    http::append_decimal(out, body_bytes);
-    out.append("\r\n");
+    append_parts(out, date, type, "Content-Length: ", Decimal(body_bytes), "\r\n", reply.headers);
+  } else {
+    append_parts(out, date, type, reply.headers);
   }
-  out.append(reply.headers);
   const http::RequestHead& head = work_->parser.head();
   if (!head.origin.empty() && origin_allowed(head.origin, frontend_.options()) &&
       reply.status != 204) {
@@ -57,9 +57,7 @@ void HttpSession::reply(const Reply& reply) {
   state_ = State::kWriting;
   if (work_->parser.head().method == http::Method::kHead) body_bytes = 0;
   if (body_bytes <= kCopiedMax || reply.body.size() >= 7) {
-    if (body_bytes != 0) {
-      for (const auto piece : reply.body) out.append(piece);
-    }
+    if (body_bytes != 0) append_parts(out, reply.body);
     const net::asio::const_buffer buffer(out.data(), out.size());
     send({&buffer, 1});
     return;

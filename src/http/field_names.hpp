@@ -45,7 +45,7 @@ enum class Repeat : std::uint8_t {
   kLast,
 };
 
-/// Looks a valid token up without regard to case; one hash, one compare.
+/// Looks a name without control bytes up, without regard to case; one hash, one compare.
 [[nodiscard]] FieldId find_field_id(std::string_view name) noexcept;
 
 [[nodiscard]] Repeat repeat_rule(FieldId id) noexcept;

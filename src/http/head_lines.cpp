@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/head_lines.hpp"
 
+#include <cstring>
+
 #include "http/characters.hpp"
 #include "http/scan.hpp"
 
@@ -26,23 +28,26 @@ Reason split_field_line(std::string_view line, const char* base, FieldSlot& slot
                         bool& underscore) noexcept {
   if (is_ows(line.front())) return Reason::kObsFold;
   const char* const begin = line.data();
-  const char* const end = begin + line.size();
-  const char* p = begin;
-  unsigned seen = 0;
-  for (; p != end; ++p) {
-    const unsigned bits = classes(*p);
-    if ((bits & kTokenChar) == 0) break;
-    seen |= bits;
+  const auto* const colon = static_cast<const char*>(std::memchr(begin, ':', line.size()));
+  if (colon == nullptr || colon == begin) return Reason::kBadFieldName;
+  const std::string_view name(begin, static_cast<std::size_t>(colon - begin));
+  slot.id = find_field_id(name);
+  underscore = false;
+  // A known name is a token, and has no underscore.
+  if (slot.id == FieldId::kOther) {
+    unsigned seen = 0;
+    for (const char c : name) {
+      const unsigned bits = classes(c);
+      if ((bits & kTokenChar) == 0) return Reason::kBadFieldName;
+      seen |= bits;
+    }
+    underscore = (seen & kUnderscore) != 0;
   }
-  if (p == begin || p == end || *p != ':') return Reason::kBadFieldName;
-  underscore = (seen & kUnderscore) != 0;
-  const std::string_view name(begin, static_cast<std::size_t>(p - begin));
   const std::string_view value = trim_ows(line.substr(name.size() + 1));
   slot.name_at = static_cast<std::uint32_t>(begin - base);
   slot.name_size = static_cast<std::uint32_t>(name.size());
   slot.value_at = static_cast<std::uint32_t>(value.data() - base);
   slot.value_size = static_cast<std::uint32_t>(value.size());
-  slot.id = find_field_id(name);
   return Reason::kNone;
 }
 

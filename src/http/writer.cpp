@@ -133,6 +133,10 @@ void append_decimal(std::string& out, std::uint64_t value) {
 }
 
 void append_status_line(std::string& out, int status) {
+  if (status == 200) {
+    out.append(std::string_view("HTTP/1.1 200 OK\r\n"));
+    return;
+  }
   std::array<char, kStatusLineBytesMax> line;
   out.append(line.data(), write_status_line(line.data(), status));
 }

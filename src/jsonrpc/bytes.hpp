@@ -111,7 +111,8 @@ inline constexpr std::array<std::uint8_t, 256> kByteClasses = make_byte_classes(
 }
 
 /// Compact JSON has no white space, so that one look at one byte is the common case.
-[[nodiscard]] inline const char* skip_space(const char* p, const char* end) noexcept {
+[[nodiscard, gnu::always_inline]] inline const char* skip_space(const char* p,
+                                                                const char* end) noexcept {
   if (p == end || !is_byte(*p, kSpaceByte)) return p;
   return space_run(p + 1, end);
 }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <utility>
 
 #include "jsonrpc/reply_array.hpp"
@@ -68,9 +69,23 @@ const char* read_reply(const char* p, const char* end, std::size_t depth_max, Re
 }  // namespace
 
 ReplyKey reply_key(std::string_view raw) noexcept {
-  if (raw == "result") return ReplyKey::kResult;
-  if (raw == "id") return ReplyKey::kId;
-  if (raw == "error") return ReplyKey::kError;
+  // By size first: nearly every reply has jsonrpc, id and result.
+  switch (raw.size()) {
+    case 2:
+      if (std::memcmp(raw.data(), "id", 2) == 0) return ReplyKey::kId;
+      break;
+    case 5:
+      if (std::memcmp(raw.data(), "error", 5) == 0) return ReplyKey::kError;
+      break;
+    case 6:
+      if (std::memcmp(raw.data(), "result", 6) == 0) return ReplyKey::kResult;
+      break;
+    case 7:
+      if (std::memcmp(raw.data(), "jsonrpc", 7) == 0) return ReplyKey::kOther;
+      break;
+    default:
+      break;
+  }
   if (raw.find('\\') == std::string_view::npos) return ReplyKey::kOther;
   if (equals_unescaped(raw, "result")) return ReplyKey::kResult;
   if (equals_unescaped(raw, "id")) return ReplyKey::kId;

@@ -33,6 +33,7 @@ bool stands_in(ethereum::LocalAnswer local) noexcept {
 
 Call::Call(Exchange& exchange, const jsonrpc::CallView& view, std::size_t position)
     : exchange_(exchange),
+      chain_(exchange.chain()),
       position_(position),
       id_(view.id),
       params_(view.params),
@@ -49,10 +50,6 @@ Call::Call(Exchange& exchange, const jsonrpc::CallView& view, std::size_t positi
 
 Call::~Call() {
   if (!done_) let_go();
-}
-
-ChainRuntime& Call::chain() const noexcept {
-  return exchange_.chain();
 }
 
 std::string_view Call::upstream_name() const noexcept {

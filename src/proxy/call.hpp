@@ -133,9 +133,10 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
             std::string_view reason, Duration retry_after = Duration::zero());
   void finish(CallOutcome outcome, std::span<const std::string_view> pieces, int status, int code);
   void account(CallOutcome outcome, int status, int code, std::uint64_t bytes_out);
-  [[nodiscard]] ChainRuntime& chain() const noexcept;
+  [[nodiscard]] ChainRuntime& chain() const noexcept { return chain_; }
 
   Exchange& exchange_;
+  ChainRuntime& chain_;
   const std::size_t position_;
   std::string_view id_;
   std::string_view method_name_;

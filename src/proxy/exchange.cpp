@@ -7,7 +7,7 @@
 #include <cstring>
 #include <utility>
 
-#include "http/writer.hpp"
+#include "base/parts.hpp"
 #include "jsonrpc/write.hpp"
 #include "proxy/worker.hpp"
 
@@ -148,8 +148,7 @@ void Exchange::hold_reply(const Call& call, std::span<const std::string_view> pi
     // geth's words and code for the same case.
     jsonrpc::append_error(held, call.reply_id(), -32003, "response too large");
   } else {
-    held.reserve(bytes);
-    for (const auto piece : pieces) held.append(piece);
+    append_parts(held, pieces);
   }
   held_bytes_ += held.size();
 }
@@ -190,21 +189,18 @@ std::string_view Exchange::headers(const Call& call, TimePoint now) {
   if (caller_.websocket) return {};
   std::string& lines = worker_.header_lines();
   lines.clear();
-  if (!call.upstream_name().empty()) {
-    lines.append("X-Sluice-Upstream: ").append(call.upstream_name()).append("\r\n");
-  }
-  lines.append("X-Sluice-Attempts: ");
-  http::append_decimal(lines, call.attempts());
-  lines.append("\r\nX-Sluice-Cache: none\r\nX-Sluice-Duration: ");
+  const std::string_view upstream = call.upstream_name();
+  if (!upstream.empty()) append_parts(lines, "X-Sluice-Upstream: ", upstream, "\r\n");
   const auto us =
       static_cast<std::uint64_t>(std::max<std::int64_t>((now - started_).count() / 1000, 0));
-  http::append_decimal(lines, us / 1000);
-  lines.push_back('.');
-  const std::uint64_t fraction = us % 1000;
-  lines.push_back(static_cast<char>('0' + fraction / 100));
-  lines.push_back(static_cast<char>('0' + fraction / 10 % 10));
-  lines.push_back(static_cast<char>('0' + fraction % 10));
-  lines.append("ms\r\nX-Request-Id: ").append(request_id()).append("\r\n");
+  const std::uint64_t part = us % 1000;
+  const std::array<char, 3> fraction = {static_cast<char>('0' + part / 100),
+                                        static_cast<char>('0' + part / 10 % 10),
+                                        static_cast<char>('0' + part % 10)};
+  append_parts(lines, "X-Sluice-Attempts: ", Decimal(call.attempts()),
+               "\r\nX-Sluice-Cache: none\r\nX-Sluice-Duration: ", Decimal(us / 1000), ".",
+               std::string_view(fraction.data(), fraction.size()),
+               "ms\r\nX-Request-Id: ", request_id(), "\r\n");
   return lines;
 }
 

@@ -10,7 +10,6 @@
 #include "jsonrpc/write.hpp"
 #include "proxy/call.hpp"
 #include "proxy/worker.hpp"
-#include "upstream/envelope.hpp"
 
 namespace sluice::proxy {
 

@@ -19,6 +19,11 @@ struct Request {
   std::uint32_t calls = 1;
 };
 
+/// Params as they are sent: an empty array where the client gave none.
+[[nodiscard]] constexpr std::string_view sent_params(std::string_view params) noexcept {
+  return params.empty() ? "[]" : params;
+}
+
 struct ReplyHead {
   int status = 0;
   /// From Retry-After; 0 when absent or not a number of seconds.

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/connection.hpp"
 
-#include <charconv>
 #include <utility>
 
 #include <boost/asio/post.hpp>
 #include <sys/socket.h>
 
-#include "upstream/envelope.hpp"
+#include "base/parts.hpp"
 
 namespace sluice::upstream {
 
 namespace {
+
+// The canonical envelope. Method names are plain: the method filter lets no other through.
+constexpr std::string_view kBegin = R"({"jsonrpc":"2.0","id":)";
+constexpr std::string_view kMethod = R"(,"method":")";
+constexpr std::string_view kParams = R"(","params":)";
+constexpr std::string_view kClose = "}";
 
 /// Larger parts of a request are sent from where they lie.
 constexpr std::size_t kCopiedMax = 8192;
@@ -177,33 +182,28 @@ void Connection::uncount_calls() noexcept {
     shared_->in_flight_shared.fetch_sub(request_.calls - 1, std::memory_order_relaxed);
 }
 
-void Connection::begin_request(std::size_t body_bytes) {
-  std::array<char, 20> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), body_bytes).ptr;
-  out_.assign(shared_->request_prefix()).append(digits.data(), end).append("\r\n\r\n");
-}
-
 void Connection::send_request() {
   deadline_.set(call_deadline_);
-  std::string_view body = request_.batch;
-  std::string_view close;
-  if (body.empty()) {
-    begin_request(call_bytes(request_.id, request_.method, request_.params));
-    append_call_begin(out_, request_.id, request_.method);
-    body = sent_params(request_.params);
-    close = "}";
+  const std::string_view body =
+      request_.batch.empty() ? sent_params(request_.params) : request_.batch;
+  const bool copied = body.size() <= kCopiedMax;
+  const std::string_view near = copied ? body : std::string_view();
+  const std::string_view close = request_.batch.empty() ? kClose : std::string_view();
+  out_.clear();
+  if (request_.batch.empty()) {
+    const Decimal id(request_.id);
+    const std::size_t bytes = kBegin.size() + id.size() + kMethod.size() + request_.method.size() +
+                              kParams.size() + body.size() + kClose.size();
+    append_parts(out_, shared_->request_prefix(), Decimal(bytes), "\r\n\r\n", kBegin, id, kMethod,
+                 request_.method, kParams, near, copied ? close : std::string_view());
   } else {
-    begin_request(body.size());
+    append_parts(out_, shared_->request_prefix(), Decimal(body.size()), "\r\n\r\n", near);
   }
-  std::array<net::asio::const_buffer, 3> buffers;
+  std::array<net::asio::const_buffer, 3> buffers = {net::asio::buffer(out_)};
   std::size_t count = 1;
-  if (body.size() <= kCopiedMax) {
-    out_.append(body).append(close);
-    buffers[0] = net::asio::buffer(out_);
-  } else {
-    buffers = {net::asio::buffer(out_), net::asio::buffer(body.data(), body.size()),
-               net::asio::buffer(close.data(), close.size())};
-    count = close.empty() ? 2 : 3;
+  if (!copied) {
+    buffers[count++] = net::asio::buffer(body.data(), body.size());
+    if (!close.empty()) buffers[count++] = net::asio::buffer(close.data(), close.size());
   }
   sent_ = true;
   const auto written =

@@ -87,7 +87,6 @@ class Connection final : public net::RefCounted {
   void on_handshake(net::ErrorCode error, std::size_t);
   void established();
   void become_idle();
-  void begin_request(std::size_t body_bytes);
   void send_request();
   void on_written(net::ErrorCode error, std::size_t);
 

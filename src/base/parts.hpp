@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <charconv>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace sluice {
+
+/// A number as text, on the stack.
+class Decimal {
+ public:
+  explicit Decimal(std::uint64_t value) noexcept
+      : size_(static_cast<std::size_t>(
+            std::to_chars(digits_.data(), digits_.data() + digits_.size(), value).ptr -
+            digits_.data())) {}
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  // NOLINTNEXTLINE(google-explicit-constructor): stands where text stands.
+  operator std::string_view() const noexcept { return {digits_.data(), size_}; }
+
+ private:
+  std::array<char, 20> digits_;
+  std::size_t size_;
+};
+
+namespace detail {
+inline char* put(char* at, std::string_view part) noexcept {
+  if (!part.empty()) std::memcpy(at, part.data(), part.size());
+  return at + part.size();
+}
+}  // namespace detail
+
+/// Appends texts one after another. A chain of append() checks and grows at each of them, which
+/// costs more than the bytes where heads of a few dozen parts are written for each call.
+template <std::convertible_to<std::string_view>... Parts>
+void append_parts(std::string& out, const Parts&... parts) {
+  const std::size_t before = out.size();
+  const std::size_t total = (before + ... + std::string_view(parts).size());
+  out.resize_and_overwrite(total, [&](char* data, std::size_t size) noexcept {
+    char* at = data + before;
+    ((at = detail::put(at, parts)), ...);
+    return size;
+  });
+}
+
+inline void append_parts(std::string& out, std::span<const std::string_view> parts) {
+  const std::size_t before = out.size();
+  std::size_t total = before;
+  for (const auto part : parts) total += part.size();
+  out.resize_and_overwrite(total, [&](char* data, std::size_t size) noexcept {
+    char* at = data + before;
+    for (const auto part : parts) at = detail::put(at, part);
+    return size;
+  });
+}
+
+}  // namespace sluice
