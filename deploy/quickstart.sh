@@ -26,9 +26,10 @@ else
 fi
 
 # The hints are printed once Sluice says that it is ready; its log goes on to stderr.
-exec 3< <(exec "${command[@]}")
+# It has a session of its own, so that Ctrl-C is one signal to it and not two, the second of which would cut calls.
+exec 3< <(exec setsid "${command[@]}")
 pid=$!
-trap 'kill -TERM "$pid" 2>/dev/null || true' INT TERM
+trap 'kill -TERM "$pid" 2>/dev/null || true' INT TERM HUP
 IFS= read -r ready <&3 || { wait "$pid" || exit $?; exit 1; }
 echo "$ready"
 client=$(sed -n 's/.*"listen":\["\([^"]*\)".*/\1/p' <<<"$ready")
@@ -40,8 +41,6 @@ Sluice answers at http://$client (HTTP and WebSocket). Try:
 Metrics: http://$side/metrics   Status: http://$side/status   Stop: Ctrl-C
 EOF
 cat <&3 >/dev/null &
-status=0
-wait "$pid" || status=$?
-# A signal ends the first wait; the process is given its time to drain.
-while kill -0 "$pid" 2>/dev/null; do wait "$pid" || status=$?; done
-exit "$status"
+# A signal ends a wait; the process is given its time to drain, and its own status is what counts.
+while kill -0 "$pid" 2>/dev/null; do wait "$pid" || true; done
+wait "$pid"
