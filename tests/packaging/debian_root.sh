@@ -70,6 +70,7 @@ cat >"$root/root/quickstart_helpers.sh" <<'EOF'
 export SLUICE_LISTEN=127.0.0.1:0 SLUICE_ADMIN=127.0.0.1:0
 start() { # NAME URL…
   local out=/root/$1.out
+  : >"$out"
   deploy/quickstart.sh "${@:2}" >"$out" &
   pid=$!
   until grep -q '^  curl' "$out"; do kill -0 "$pid"; sleep 0.1; done
