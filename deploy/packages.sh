@@ -15,7 +15,8 @@ as_root() {
 # Boost 1.81 is not Debian 12's default version, and the only one of its kind on Debian 13 is another.
 boost_package() {
   for version in 1.81 1.83 1.88; do
-    if apt-cache show "libboost$version-dev" >/dev/null 2>&1; then
+    # A name that others only mention is found too, but has nothing to show.
+    if [ -n "$(apt-cache show "libboost$version-dev" 2>/dev/null)" ]; then
       echo "libboost$version-dev"
       return
     fi
