@@ -65,11 +65,14 @@ struct Verdict {
 ///   hang                ratio of requests that are read and never answered
 ///   disconnect          ratio, or {"ratio", "stage": "before|mid_head|mid_body"}
 ///   truncate            ratio of replies whose Content-Length exceeds the bytes sent before the
-///   close garbage             kind, or {"ratio", "kind"}: html empty bad_json wrong_id no_id
-///   extra_bytes bad_framing         kind, or {"ratio", "kind"}: cl_te two_cl bad_chunk http09
+///                       close
+///   garbage             kind, or {"ratio", "kind"}: html empty bad_json wrong_id no_id
+///                       extra_bytes
+///   bad_framing         kind, or {"ratio", "kind"}: cl_te two_cl bad_chunk http09
 ///   slow_body           bytes per second
 ///   close_idle          milliseconds after which a connection without a request is closed,
-///   unannounced close_after_reply   replies after which a connection is closed, unannounced
+///                       unannounced; before its first request it has 250 at least
+///   close_after_reply   replies after which a connection is closed, unannounced
 ///   frozen_head         block number, or true for the head at the time of the request
 ///   lag_blocks          blocks by which the node is behind
 ///   chain_id            what eth_chainId and net_version answer

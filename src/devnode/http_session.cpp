@@ -28,6 +28,10 @@ std::string_view view_of(boost::beast::string_view text) {
   return {text.data(), text.size()};
 }
 
+// Servers allow more for the first request than between requests: a peer that has just connected
+// may be slow to send it, and to cut it off would be no idle connection's end.
+constexpr Duration kFirstRequest = std::chrono::milliseconds(250);
+
 }  // namespace
 
 HttpSession::HttpSession(Worker& worker, net::TcpSocket socket)
@@ -54,8 +58,9 @@ void HttpSession::start() {
 }
 
 void HttpSession::watch_idle() {
-  const Duration limit = worker_.engine.faults().close_idle;
+  Duration limit = worker_.engine.faults().close_idle;
   if (!idle_ || limit <= Duration::zero()) return;
+  if (!served_) limit = std::max<Duration>(limit, kFirstRequest);
   idle_timer_.expires_after(limit);
   idle_timer_.async_wait([weak = weak_from_this()](net::ErrorCode error) {
     const auto self = weak.lock();
@@ -83,6 +88,7 @@ Task<void> HttpSession::run() {
       co_return;
     }
     co_await answer();
+    served_ = true;
   }
   close();
 }

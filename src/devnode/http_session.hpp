@@ -64,6 +64,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   Wire wire_;
   std::uint64_t replies_ = 0;
   bool idle_ = false;
+  bool served_ = false;
   bool bad_request_ = false;
   bool upgraded_ = false;
 };

@@ -9,7 +9,7 @@ import threading
 import time
 
 from support.sluice import (Devnodes, ScriptedUpstream, Sluice, WebSocket, call, check, echo, elements,
-                            equal, http_reply, members, poll, post)
+                            equal, http_reply, members, poll, post, sanitized)
 
 SECRET = "secret-of-the-provider"
 READ, WRITE = "eth_getBalance", "unknown_write"
@@ -413,7 +413,8 @@ def test_a_flapping_node_leaks_nothing():
                 if n % 2:
                     bad.close_connections(reset=True)
                 for m in range(5):
-                    equal(client.rpc(call("test_echo", [n, m])).json().get("result"), [n, m], "result")
+                    reply = client.rpc(call("test_echo", [n, m])).json()
+                    equal(reply.get("result"), [n, m], f"result in {reply}")
                 time.sleep(0.05)
             poll(lambda: sluice.fds() <= fds + 6, "descriptors are given back")
 
@@ -445,7 +446,7 @@ def test_an_endless_reply_to_a_batch_is_bounded():
         equal(reply.status, 200, "status of the batch")
         got = json.loads(elements(reply.body)[0])
         equal((got["id"], got["error"]["code"]), (5, -32003), "the item")
-        check(sluice.peak_rss() - before < 24 << 20, f"memory grew by {sluice.peak_rss() - before} bytes")
+        check(sanitized() or sluice.peak_rss() - before < 24 << 20, f"memory grew by {sluice.peak_rss() - before} bytes")
 
 
 def test_a_client_that_only_listens_still_gets_its_reply():

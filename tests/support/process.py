@@ -52,7 +52,7 @@ class Process:
     def __init__(self, arguments, directory, env=None, prefix=(), stderr=None, ready=True):
         self.stderr_path = os.path.join(directory, "stderr")
         self._stderr = stderr if stderr is not None else open(self.stderr_path, "ab")
-        environment = dict(os.environ)
+        environment = {"TSAN_OPTIONS": f"suppressions={ROOT}/tests/support/tsan.supp", **os.environ}
         environment.update(env or {})
         self.arguments = [*prefix, binary(), *arguments]
         self.popen = subprocess.Popen(self.arguments, stdin=subprocess.DEVNULL,
