@@ -4,24 +4,11 @@
 #include <algorithm>
 
 #include "http/authority.hpp"
+#include "http/characters.hpp"
 
 namespace sluice::frontend {
 
 namespace {
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
 
 bool is_ip_literal(std::string_view host) {
   net::ErrorCode error;
@@ -30,7 +17,7 @@ bool is_ip_literal(std::string_view host) {
 }
 
 bool contains_ignoring_case(const std::vector<std::string>& names, std::string_view name) {
-  return std::ranges::any_of(names, [&](const auto& n) { return equals_ignoring_case(n, name); });
+  return std::ranges::any_of(names, [&](const auto& n) { return http::iequals(n, name); });
 }
 
 /// "https://example.org:8443" -> "example.org:8443".
@@ -75,7 +62,7 @@ http::Reason check_host(const http::RequestHead& head, const ListenerOptions& li
   std::string_view host;
   std::uint16_t port = 0;
   if (!http::valid_host(head.host, host, port)) return http::Reason::kHostRefused;
-  if (equals_ignoring_case(host, "localhost") || contains_ignoring_case(listener.hosts, host) ||
+  if (http::iequals(host, "localhost") || contains_ignoring_case(listener.hosts, host) ||
       is_ip_literal(host)) {
     return http::Reason::kNone;
   }
@@ -85,14 +72,13 @@ http::Reason check_host(const http::RequestHead& head, const ListenerOptions& li
 
 bool origin_allowed(std::string_view origin, const Options& options) {
   return !origin.empty() && std::ranges::any_of(options.cors_origins, [&](const auto& allowed) {
-    return allowed == "*" || equals_ignoring_case(allowed, origin);
+    return allowed == "*" || http::iequals(allowed, origin);
   });
 }
 
 http::Reason check_origin(const http::RequestHead& head, const Options& options) {
   if (head.origin.empty() || origin_allowed(head.origin, options)) return http::Reason::kNone;
-  const bool same =
-      !head.host.empty() && equals_ignoring_case(origin_authority(head.origin), head.host);
+  const bool same = !head.host.empty() && http::iequals(origin_authority(head.origin), head.host);
   return same ? http::Reason::kNone : http::Reason::kOriginRefused;
 }
 
@@ -116,7 +102,8 @@ net::asio::ip::address client_address(const net::asio::ip::address& peer,
   std::string_view hops = head.forwarded_for;
   for (int i = 0; i < kHopsMax && !hops.empty() && trusted.contains(current); ++i) {
     const auto comma = hops.rfind(',');
-    const auto hop = trim(comma == std::string_view::npos ? hops : hops.substr(comma + 1));
+    const auto hop =
+        http::trim_ows(comma == std::string_view::npos ? hops : hops.substr(comma + 1));
     hops = comma == std::string_view::npos ? std::string_view() : hops.substr(0, comma);
     net::ErrorCode error;
     const auto address = net::asio::ip::make_address(std::string(hop), error);
