@@ -42,10 +42,11 @@ template <std::convertible_to<std::string_view>... Parts>
 void append_parts(std::string& out, const Parts&... parts) {
   const std::size_t before = out.size();
   const std::size_t total = (before + ... + std::string_view(parts).size());
-  out.resize_and_overwrite(total, [&](char* data, std::size_t size) noexcept {
+  // libstdc++ 12 tells the room that it made, which may be more than was asked for.
+  out.resize_and_overwrite(total, [&](char* data, std::size_t /*room*/) noexcept {
     char* at = data + before;
     ((at = detail::put(at, parts)), ...);
-    return size;
+    return total;
   });
 }
 
@@ -53,10 +54,10 @@ inline void append_parts(std::string& out, std::span<const std::string_view> par
   const std::size_t before = out.size();
   std::size_t total = before;
   for (const auto part : parts) total += part.size();
-  out.resize_and_overwrite(total, [&](char* data, std::size_t size) noexcept {
+  out.resize_and_overwrite(total, [&](char* data, std::size_t /*room*/) noexcept {
     char* at = data + before;
     for (const auto part : parts) at = detail::put(at, part);
-    return size;
+    return total;
   });
 }
 

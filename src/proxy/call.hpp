@@ -79,6 +79,7 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   void on_reply() override;
   void on_failure(const upstream::Failure& failure) override;
   [[nodiscard]] bool may_move() const override;
+  [[nodiscard]] bool may_hold(std::uint64_t bytes) override;
   [[nodiscard]] bool stream_begin(const upstream::ReplyHead& head) override;
   [[nodiscard]] bool stream_data(std::string_view bytes) override;
   [[nodiscard]] bool stream_end() override;

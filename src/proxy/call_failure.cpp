@@ -134,6 +134,10 @@ bool Call::retry(policy::FailedAttempt failed, RetryReason reason, TimePoint now
   return true;
 }
 
+bool Call::may_hold(std::uint64_t bytes) {
+  return exchange_.count_memory(bytes);
+}
+
 bool Call::may_move() const {
   const policy::Resend resend = resend_of(*method_);
   const bool fits = resend != policy::Resend::kPinned && resend != policy::Resend::kNever;

@@ -70,6 +70,8 @@ class Exchange final : public net::RefCounted {
   [[nodiscard]] bool in_body(std::string_view part) const noexcept {
     return part.data() >= body_.data() && part.data() + part.size() <= body_.data() + body_.size();
   }
+  /// Takes from the memory ceiling until the exchange ends; false when there is not so much left.
+  [[nodiscard]] bool count_memory(std::uint64_t bytes) noexcept;
   [[nodiscard]] bool can_stream() const noexcept { return !batch_ && responder_->can_stream(); }
 
   /// A call has its reply: `pieces`, joined, are one JSON-RPC response object; none for a
@@ -88,7 +90,6 @@ class Exchange final : public net::RefCounted {
   void reply_batch();
   void reply_error(const jsonrpc::Message& message);
   void reply(int status, std::string_view headers, std::span<const std::string_view> pieces);
-  [[nodiscard]] bool count_memory(std::uint64_t bytes) noexcept;
   void shed_for_memory(const jsonrpc::Message& message);
   void refuse_all(const jsonrpc::Message& message, int status, int code, std::string_view text,
                   std::string_view data);

@@ -184,4 +184,10 @@ bool UpstreamBatch::may_move() const {
   });
 }
 
+bool UpstreamBatch::may_hold(std::uint64_t bytes) {
+  const auto member =
+      std::ranges::find_if(members_, [](const Member& each) { return each.call != nullptr; });
+  return member == members_.end() || member->call->may_hold(bytes);
+}
+
 }  // namespace sluice::proxy

@@ -40,6 +40,7 @@ class UpstreamBatch final : public upstream::AttemptSink, public net::RefCounted
   void on_reply() override;
   void on_failure(const upstream::Failure& failure) override;
   [[nodiscard]] bool may_move() const override;
+  [[nodiscard]] bool may_hold(std::uint64_t bytes) override;
   [[nodiscard]] bool stream_begin(const upstream::ReplyHead& /*head*/) override { return false; }
   [[nodiscard]] bool stream_data(std::string_view /*bytes*/) override { return false; }
   [[nodiscard]] bool stream_end() override { return false; }

@@ -70,6 +70,10 @@ class AttemptSink {
   /// be made elsewhere, rather than be waited for.
   [[nodiscard]] virtual bool may_move() const { return false; }
 
+  /// The connection is to hold so many bytes more of a reply that is large and cannot stream.
+  /// Returns false when there is no memory for them: then the reply is too large.
+  [[nodiscard]] virtual bool may_hold(std::uint64_t /*bytes*/) { return true; }
+
   /// The reply is larger than is held. Returns whether it may stream; if not, it is held up to the
   /// larger bound.
   [[nodiscard]] virtual bool stream_begin(const ReplyHead& head) = 0;

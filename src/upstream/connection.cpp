@@ -160,6 +160,7 @@ void Connection::start(const Request& request, AttemptSink& sink, TimePoint dead
   call_deadline_ = deadline;
   sent_ = reply_begun_ = streaming_ = held_large_ = paused_ = false;
   body_ = Body::kHead;
+  held_bytes_ = 0;
   parser_.reset();
   if (!connected_) {
     connect_until_ = std::min(connect_until_, deadline);

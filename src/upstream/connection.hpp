@@ -105,6 +105,7 @@ class Connection final : public net::RefCounted {
   [[nodiscard]] bool begin_stream();
   [[nodiscard]] bool deliver(std::size_t offset, std::size_t bytes);
   void room_for_reply(std::uint64_t body_bytes);
+  [[nodiscard]] bool may_hold(std::uint64_t body_bytes);
   /// `clean`: nothing followed the reply.
   void finish_held(std::size_t body_bytes, bool clean);
   void finish_stream(bool clean);
@@ -158,6 +159,8 @@ class Connection final : public net::RefCounted {
   TimePoint dial_until_{};
   TimePoint connect_until_{};
   std::uint64_t length_left_ = 0;
+  /// Of a reply that is held though it is large: what the sink was asked for.
+  std::uint64_t held_bytes_ = 0;
   /// Offsets from the buffer's data(): where the body's decoded bytes end, and where undecoded
   /// bytes begin.
   std::size_t body_begin_ = 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reading half of a connection: from bytes to a framed reply, held or streamed.
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -64,6 +65,17 @@ void Connection::room_for_reply(std::uint64_t body_bytes) {
   if (total > buffer_.size()) buffer_.reserve(total - buffer_.size());
 }
 
+/// Asked for a megabyte at a time, so that most of a reply's reads need not.
+bool Connection::may_hold(std::uint64_t body_bytes) {
+  constexpr std::uint64_t kStep = 1U << 20;
+  if (body_bytes > shared_->options().response_max) return false;
+  if (!held_large_ || body_bytes <= held_bytes_) return true;
+  const std::uint64_t more = std::max(kStep, body_bytes - held_bytes_);
+  if (sink_ != nullptr && !sink_->may_hold(more)) return false;
+  held_bytes_ += more;
+  return true;
+}
+
 void Connection::advance_length() {
   if (streaming_) {
     const auto bytes = static_cast<std::size_t>(
@@ -77,6 +89,10 @@ void Connection::advance_length() {
     return;
   }
   const std::size_t held = buffer_.size() - body_begin_;
+  if (!may_hold(held)) {
+    fail(Failure::Kind::kTooLarge, CloseReason::kProtocol);
+    return;
+  }
   if (held < length_left_) return;
   finish_held(static_cast<std::size_t>(length_left_), held == length_left_);
 }
@@ -99,7 +115,7 @@ void Connection::advance_chunked() {
   if (!streaming_ && held > shared_->options().held_reply_max && !held_large_ && !begin_stream())
     return;
   if (!streaming_) {
-    if (held > shared_->options().response_max) {
+    if (!may_hold(held)) {
       fail(Failure::Kind::kTooLarge, CloseReason::kProtocol);
     } else if (done) {
       finish_held(held, !extra);
@@ -117,7 +133,7 @@ void Connection::advance_until_close(bool at_end) {
   if (!streaming_ && held > shared_->options().held_reply_max && !held_large_ && !begin_stream())
     return;
   if (!streaming_) {
-    if (held > shared_->options().response_max) {
+    if (!may_hold(held)) {
       fail(Failure::Kind::kTooLarge, CloseReason::kProtocol);
     } else if (at_end) {
       finish_held(held, false);

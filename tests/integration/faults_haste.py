@@ -6,7 +6,7 @@ import json
 import threading
 
 from faults_tls import authority, issued
-from support.sluice import (ScriptedUpstream, Sluice, WebSocket, call, check, elements, equal, members, poll)
+from support.sluice import (ScriptedUpstream, Sluice, WebSocket, call, check, elements, equal, frame, members, poll)
 
 READ = "eth_getBalance"
 
@@ -149,3 +149,30 @@ def test_short_memory_is_told_with_each_id():
             equal([m[b"id"] for m in got], [b"%d" % n for n in range(6)], "ids")
             equal({json.loads(m[b"error"])["code"] for m in got}, {-32005}, "codes")
             equal(client.rpc(call(READ, ["0x1"])).status, 200, "a small call")
+
+
+def test_large_replies_over_websockets_are_bounded_together():
+    """Each is within limits.response; all that are under way at one time count against limits.memory."""
+    size = 13 << 19
+    go = threading.Event()
+
+    def script(connection):
+        while True:
+            request = connection.read_request()
+            reply = request.reply(b'"' + b"x" * size + b'"')
+            connection.send(reply[:-(1 << 20)])
+            connection.wait_for(go)
+            connection.send(reply[-(1 << 20):])
+    with ScriptedUpstream(script) as node:
+        config = {"chain_id": 1337, "upstreams": [node.url], "batch": {"max": 1}, "retry": {"max": 0},
+                  "limits": {"memory": "16MiB", "response": "8MiB"}}
+        with Sluice(config, workers=1) as sluice, WebSocket(sluice.http) as client:
+            for n in range(5):
+                client.send(frame(1, json.dumps(call(READ, [n], n)).encode()))
+            refused = [json.loads(client.read_message()) for _ in range(3)]
+            equal({r["error"]["code"] for r in refused}, {-32003}, f"codes of those for which there is no room: {refused}")
+            go.set()
+            served = [json.loads(client.read_message(timeout=20)) for _ in range(2)]
+            equal({len(r["result"]) for r in served}, {size}, "sizes of the others")
+            equal(sorted(r["id"] for r in refused + served), list(range(5)), "ids")
+            equal(len(client.rpc(call(READ, [], 9))["result"]), size, "size of one afterwards")
