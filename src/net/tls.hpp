@@ -72,8 +72,7 @@ class ClientTls {
 };
 
 /// A TLS stream before its handshake; `handshake` must complete before anything else is done with
-/// it. Uses asio::ssl::stream through its asynchronous operations only: its non-blocking write can
-/// lose bytes.
+/// it.
 class TlsStream : public Stream {
  public:
   virtual void handshake(IoHandler handler) = 0;

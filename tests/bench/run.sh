@@ -10,5 +10,7 @@ root=$(cd "$here/../.." && pwd)
 export SLUICE_BENCH_PROGRAMS="${SLUICE_BENCH_PROGRAMS:-$root/build/bench}"
 cmake -S "$here" -B "$SLUICE_BENCH_PROGRAMS" -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
 said=$(cmake --build "$SLUICE_BENCH_PROGRAMS" 2>&1) || { echo "$said" >&2; exit 3; }
+# The harness is a module of this directory; paths that were given are of the caller's.
+export SLUICE_BENCH_CALLER="$PWD"
 cd "$here"
 exec python3 -m harness.main "$@"

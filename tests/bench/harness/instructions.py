@@ -28,8 +28,12 @@ class Counted:
         wrap = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={self.out}",
                 "--separate-threads=yes", "--quiet"]
         processes.DEADLINE_S = 120
-        start = processes.start_haproxy if name.startswith("haproxy") else processes.start_sluice
-        self.proxy = start(directory, upstream.port, wrap=wrap)
+        if name.startswith("haproxy"):
+            self.proxy = processes.start_haproxy(directory, upstream.port, wrap=wrap)
+        else:
+            # Under valgrind all is slow, and a slow upstream gets small batches.
+            self.proxy = processes.start_sluice(directory, upstream.port, wrap=wrap,
+                                                more="batch: {time: 1m}")
 
     def total(self):
         """Ends the proxy. The busiest thread's count: the one that serves calls; what others do

@@ -30,7 +30,7 @@ class Plan:
 
 
 SHORT = Plan(rounds=4, seconds=1, idle=2000, reply=64 << 20, pace=32 << 20)
-FULL = Plan(rounds=7, seconds=3, idle=10000, reply=1 << 30, pace=100 << 20)
+FULL = Plan(rounds=10, seconds=2, idle=10000, reply=1 << 30, pace=100 << 20)
 
 
 class World:
@@ -170,6 +170,7 @@ def main():
     if path is None and not arguments.only:
         path = Path(__file__).resolve().parents[1] / "RESULTS.md"
     if path is not None:
+        path = Path(os.environ.get("SLUICE_BENCH_CALLER", ".")) / path
         write(report, path, plan, placement, started, load)
         print(f"written: {path}")
     print(table(["what", "measured", "bar", "", "how"], [bar.row() for bar in report.bars]))

@@ -205,14 +205,16 @@ pool: {{max: 256}}
 chain_id: 4660
 upstreams:
   - {{name: node, url: "http://127.0.0.1:{upstream}"}}
+{more}
 """
 
 
-def start_sluice(directory, upstream, cpus=None, workers=1, tls=None, wrap=()):
-    """`wrap`: a command to run it under. `tls`: certificate and key in one file."""
+def start_sluice(directory, upstream, cpus=None, workers=1, tls=None, wrap=(), more=""):
+    """`wrap`: a command to run it under. `tls`: certificate and key in one file. `more`: further
+    configuration."""
     config = Path(directory) / f"sluice-{workers}-{upstream}{'-tls' if tls else ''}.yaml"
     config.write_text(SLUICE.format(
-        workers=workers, upstream=upstream,
+        workers=workers, upstream=upstream, more=more,
         tls=f"tls: {{certificate: {tls}, key: {tls}}}" if tls else ""))
     process = Process([*wrap, sluice_binary(), "run", "-c", config], "sluice", cpus,
                       stdout=subprocess.PIPE)

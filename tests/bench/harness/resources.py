@@ -63,23 +63,23 @@ def settled(process):
 def idle_memory(report, world, connections):
     """What one connection costs that has made a call and then keeps still."""
     rows = []
-    for tls in (False, True):
-        for name in ("sluice", "haproxy"):
-            per_connection, again = idle_one(world, name, connections, tls)
-            rows.append([name, "TLS" if tls else "plain", f"{connections:,}",
-                         f"{per_connection / KIB:.2f}", again])
-            if name == "sluice" and not tls:
-                report.bar("memory of an idle connection", per_connection / KIB, 3.0,
-                           f"{connections:,} connections, resident size", unit="KiB")
+    for name, transport in (("sluice", "plain"), ("haproxy", "plain"), ("sluice", "TLS"),
+                            ("haproxy", "TLS"), ("sluice", "WebSocket")):
+        per_connection, again = idle_one(world, name, connections, transport)
+        rows.append([name, transport, f"{connections:,}", f"{per_connection / KIB:.2f}", again])
+        if (name, transport) == ("sluice", "plain"):
+            report.bar("memory of an idle connection", per_connection / KIB, 3.0,
+                       f"{connections:,} connections, resident size", unit="KiB")
     report.section("Idle keep-alive connections, each after one call", table(
         ["target", "transport", "connections", "KiB each", "one more call on each"], rows))
 
 
-def idle_one(world, name, connections, tls):
-    proxy = world.start_fresh(name, tls)
+def idle_one(world, name, connections, transport):
+    proxy = world.start_fresh(name, transport == "TLS")
     try:
         argv = [processes.programs() / "bench_idle_connections", "--port", proxy.port, "--tls",
-                int(tls), "--connections"]
+                int(transport == "TLS"), "--websocket", int(transport == "WebSocket"),
+                "--connections"]
         argv = [str(x) for x in argv]
         # Once with few, so that what is set up only once does not count.
         subprocess.run([*argv, "64"], check=True, stdin=subprocess.DEVNULL, capture_output=True)
