@@ -3,7 +3,7 @@
 # Builds and tries Sluice in a bare Debian root made by debootstrap, with nothing of the host's in it:
 #   tests/packaging/debian_root.sh bookworm|trixie [--keep] [--tests [ARGUMENT…]]
 # Runs deploy/quickstart.sh there as a new user would, before its own chain and before a URL, and asks it one call;
-# with --tests runs tests/run.sh there too, with those arguments. What is committed is what is tried.
+# with --tests runs tests/run.sh there too, with those arguments, and boots the unit (unit_boot.sh). What is committed is what is tried.
 # --keep leaves the root in build/roots/, and goes on in it if it is there. Packages stay cached in either case.
 # Needs root and debootstrap. Ends with "N passed, N failed, N skipped".
 set -euo pipefail
@@ -103,6 +103,12 @@ step quickstart '
 if [ -n "$tests" ]; then
   in_root "cd /sluice && tests/run.sh $*" 2>&1 | tee "$roots/$release-tests.log" | tail -40 || true
   tail -1 "$roots/$release-tests.log" | grep -q ' 0 failed' || finish 1
+  passed=$((passed + 1))
+  tests/packaging/unit_boot.sh "$root" "$root/sluice/build/release/sluice" >"$roots/$release-unit.log" 2>&1 || {
+    tail -40 "$roots/$release-unit.log"
+    finish 1
+  }
+  tail -n1 "$roots/$release-unit.log"
   passed=$((passed + 1))
 fi
 finish 0
