@@ -124,7 +124,9 @@ int healthcheck(const std::string& address, const std::string& path) {
         "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     std::string host = address.substr(0, colon);
     if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
-    if (host == "0.0.0.0" || host == "::") host = "localhost";
+    // Whoever listens everywhere is here too; by number, for images without a table of names.
+    if (host == "0.0.0.0") host = "127.0.0.1";
+    if (host == "::") host = "::1";
     net::asio::async_connect(
         socket, resolver.resolve(host, address.substr(colon + 1)),
         [&](net::ErrorCode error, const auto&) {

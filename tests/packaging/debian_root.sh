@@ -61,6 +61,8 @@ else
   git -C "$root/sluice" fetch -q "$PWD" HEAD && git -C "$root/sluice" reset -q --hard FETCH_HEAD
 fi
 cp /etc/resolv.conf "$root/etc/resolv.conf"
+# An installer writes these names, debootstrap does not.
+printf '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n' >"$root/etc/hosts"
 # The host's way to the package registry, whatever it is; but what is downloaded is kept.
 cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/" 2>/dev/null || true
 rm -f "$root/etc/apt/apt.conf.d/docker-clean"
