@@ -26,7 +26,8 @@ trap cleanup EXIT
 # in_root COMMAND: in namespaces of its own, so that neither a mount nor a process outlives it, however it ends.
 in_root() {
   # shellcheck disable=SC2016,SC2046
-  env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin ${CI:+CI="$CI"} $(env | grep -i '_proxy=' || true) \
+  env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin ${CI:+CI="$CI"} \
+    ${NODE_EXTRA_CA_CERTS:+NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt} $(env | grep -i '_proxy=' || true) \
     unshare --mount --pid --fork --kill-child --propagation private bash -ec '
       mount -t proc proc "$1/proc"
       mount --rbind /dev "$1/dev"
@@ -63,8 +64,10 @@ fi
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 # An installer writes these names, debootstrap does not.
 printf '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n' >"$root/etc/hosts"
-# The host's way to the package registry, whatever it is; but what is downloaded is kept.
+# The host's way to the package registries, whatever it is; but what is downloaded is kept.
 cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/" 2>/dev/null || true
+mkdir -p "$root/usr/local/share/ca-certificates"
+cp /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/" 2>/dev/null || true
 rm -f "$root/etc/apt/apt.conf.d/docker-clean"
 
 # Sourced in the root. start: the quickstart, before the URLs; ask: the line it printed, run as it is printed.
