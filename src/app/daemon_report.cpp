@@ -16,7 +16,7 @@ namespace {
 constexpr std::array<std::string_view, 3> kServingWords = {"out", "in", "degraded"};
 constexpr std::array<std::string_view, 4> kPoolStates = {"idle", "busy", "connecting", "draining"};
 
-std::string quoted(std::string_view text) {
+std::string json_text(std::string_view text) {
   std::string out = "\"";
   jsonrpc::append_escaped(out, text);
   return out + "\"";
@@ -54,7 +54,7 @@ std::string upstream_status(const health::UpstreamReport& report, TimePoint now)
       R"({{"name":{},"url":"{}://{}:{}","state":"{}","reason":"{}","score":{:.3f},"score_parts":{{"errors":{:.3f},)"
       R"("latency":{:.3f},"freshness":{:.3f}}},"head":{},"lag_blocks":{},"consecutive_failures":{},)"
       R"("response_time_ms":{:.3f},"throttled_ms":{},"unbatched_ms":{},"connections":{{"idle":{},"busy":{},"connecting":{},"max":{}}}}})",
-      quoted(report.name), options.tls ? "https" : "http", options.host, options.port,
+      json_text(report.name), options.tls ? "https" : "http", options.host, options.port,
       word(report.serving), word(report.reason), report.score.total(), report.score.errors,
       report.score.latency, report.score.freshness, report.head, report.lag,
       report.consecutive_failures, static_cast<double>(report.shared->latency_ns.load()) * 1e-6,
@@ -164,7 +164,7 @@ std::string Daemon::status() const {
   for (const auto& chain : monitor_->report()) {
     fmt::format_to(std::back_inserter(out),
                    R"({}{{"name":{},"chain_id":{},"head":{},"upstreams":[)", first_chain ? "" : ",",
-                   quoted(chain.name), chain.chain_id, chain.head);
+                   json_text(chain.name), chain.chain_id, chain.head);
     first_chain = false;
     bool first = true;
     for (const auto& upstream : chain.upstreams) {
