@@ -183,6 +183,7 @@ proxy::UpstreamSpec Assembly::upstream(const config::Config& config,
           .weight = static_cast<double>(upstream.weight),
           .tier = static_cast<std::uint32_t>(upstream.tier),
           .rate = gate("upstream/" + chain.name + "/" + upstream.name, upstream.rate_limit),
+          .lag_prefer = upstream.health.lag.prefer,
           .batch = {.calls_max = static_cast<std::size_t>(upstream.batch.max),
                     .time_max = upstream.batch.time},
           .slot = registry_.upstream(slot, upstream.name)};
@@ -206,7 +207,6 @@ proxy::ChainSpec Assembly::chain(const config::Config& config, const config::Cha
       .shared = kept,
       .strategy =
           std::string(config::kStrategies[static_cast<std::size_t>(chain.balance.strategy)].text),
-      .lag_prefer = chain.health.lag.prefer,
       .retry = {.retries_max = static_cast<std::uint32_t>(chain.retry.max),
                 .backoff = chain.retry.backoff},
       .retry_budget = chain.retry.budget,
@@ -332,15 +332,20 @@ std::vector<health::ChainTarget> Assembly::targets(const config::Config& config,
     const proxy::ChainSpec& spec = snapshot.chains[i];
     health::ChainTarget target{.name = spec.name,
                                .chain_id = config.chains[i].chain_id,
-                               .interval = config.chains[i].health.interval,
-                               .timeout = config.chains[i].health.timeout,
                                .health = health_options(config.chains[i].health),
                                .upstreams = {},
                                .owner = spec.shared,
                                .head = &spec.shared->head,
                                .learned_chain_id = &spec.shared->chain_id};
-    for (const auto& upstream : spec.upstreams)
-      target.upstreams.push_back({upstream.name, upstream.shared});
+    for (std::size_t u = 0; u < spec.upstreams.size(); ++u) {
+      const config::HealthConfig& health = config.chains[i].upstreams[u].health;
+      target.upstreams.push_back({.name = spec.upstreams[u].name,
+                                  .shared = spec.upstreams[u].shared,
+                                  .tier = spec.upstreams[u].tier,
+                                  .interval = health.interval,
+                                  .timeout = health.timeout,
+                                  .health = health_options(health)});
+    }
     targets.push_back(std::move(target));
   }
   return targets;

@@ -40,7 +40,7 @@ class Daemon final : public health::Observer {
   [[nodiscard]] int run(const RunOptions& options);
 
   void probed(const std::string& chain, const std::string& upstream, health::ProbeOutcome outcome,
-              Duration took) override;
+              Duration took, std::uint32_t calls) override;
   void rotation_changed(const std::string& chain, const health::UpstreamTarget& upstream,
                         const policy::RotationChange& change) override;
   void first_probed(const health::UpstreamTarget& upstream) override;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the daemon tells: metrics, status, readiness, and events in the log.
+#include <algorithm>
 #include <array>
 #include <iterator>
 
@@ -67,9 +68,13 @@ std::string upstream_status(const health::UpstreamReport& report, TimePoint now)
 }  // namespace
 
 void Daemon::probed(const std::string& chain, const std::string& upstream,
-                    health::ProbeOutcome outcome, Duration took) {
+                    health::ProbeOutcome outcome, Duration took, std::uint32_t calls) {
   const auto slot = registry_->upstream(registry_->chain(chain), upstream);
   registry_->control().health_check(slot, static_cast<std::size_t>(outcome), took);
+  const auto in = std::ranges::find(snapshot_->chains, chain, &proxy::ChainSpec::name);
+  if (in == snapshot_->chains.end()) return;
+  const auto found = std::ranges::find(in->upstreams, upstream, &proxy::UpstreamSpec::name);
+  if (found != in->upstreams.end()) found->rate->charge(now(), calls);
 }
 
 void Daemon::rotation_changed(const std::string& chain, const health::UpstreamTarget& upstream,

@@ -19,6 +19,8 @@ constexpr Duration kResolveAgain = std::chrono::seconds(2);
 /// One that is out or has just failed a probe is looked at at least this often: to know is worth
 /// more than the few probes.
 constexpr Duration kProbeAgain = std::chrono::milliseconds(500);
+/// So much more seldom is an upstream of a later tier probed while an earlier one serves.
+constexpr int kSpareSlowness = 4;
 /// Calls under way that all go unanswered for this long bring the next probe forward.
 constexpr Duration kStalled = std::chrono::seconds(1);
 
@@ -49,7 +51,7 @@ class Monitor::Chain {
   Chain(Monitor& monitor, ChainTarget target)
       : monitor_(monitor),
         target_(std::move(target)),
-        health_(target_.health, target_.upstreams.size()) {
+        health_(target_.health, options_of(target_.upstreams)) {
     for (std::size_t i = 0; i < target_.upstreams.size(); ++i) {
       const auto& upstream = target_.upstreams[i];
       Watched watched;
@@ -108,6 +110,13 @@ class Monitor::Chain {
   }
 
  private:
+  [[nodiscard]] static std::vector<policy::HealthOptions> options_of(
+      const std::vector<UpstreamTarget>& upstreams) {
+    std::vector<policy::HealthOptions> options;
+    for (const auto& upstream : upstreams) options.push_back(upstream.health);
+    return options;
+  }
+
   struct Watched {
     std::unique_ptr<Prober> prober;
     TimePoint probe_at{};
@@ -152,24 +161,40 @@ class Monitor::Chain {
     const double jitter = 0.9 + 0.2 * monitor_.random_.uniform();
     const bool well =
         health_.serving(static_cast<std::uint32_t>(i)) == policy::Serving::kIn && !watched.failing;
-    const Duration interval = well ? target_.interval : std::min(target_.interval, kProbeAgain);
-    watched.probe_at = now + std::chrono::duration_cast<Duration>(interval * jitter);
+    const UpstreamTarget& target = target_.upstreams[i];
+    const Duration interval = well ? target.interval : std::min(target.interval, kProbeAgain);
+    watched.probe_at =
+        now + std::chrono::duration_cast<Duration>(interval * slowness(target.tier) * jitter);
     const bool ask_chain_id = !health_.upstream(static_cast<std::uint32_t>(i)).proven() ||
                               watched.probes % kChainIdEvery == 0;
     const bool ask_syncing = watched.probes % kSyncingEvery == 0;
     ++watched.probes;
-    watched.prober->probe(ask_chain_id, ask_syncing, target_.timeout,
+    watched.prober->probe(ask_chain_id, ask_syncing, target.timeout,
                           [this, i, now](const ProbeResult& result) { probed(i, result, now); });
+  }
+
+  /// An upstream that is not called while others are well need not be known as closely.
+  [[nodiscard]] int slowness(std::uint32_t tier) const {
+    for (std::size_t i = 0; i < target_.upstreams.size(); ++i) {
+      if (target_.upstreams[i].tier < tier &&
+          health_.serving(static_cast<std::uint32_t>(i)) == policy::Serving::kIn) {
+        return kSpareSlowness;
+      }
+    }
+    return 1;
   }
 
   void probed(std::size_t i, const ProbeResult& result, TimePoint started) {
     const TimePoint time = sluice::now();
     const bool wrong = on_another_chain(result);
     const ProbeOutcome outcome = wrong ? ProbeOutcome::kWrongChain : result.outcome;
-    monitor_.observer_.probed(target_.name, target_.upstreams[i].name, outcome, time - started);
+    monitor_.observer_.probed(target_.name, target_.upstreams[i].name, outcome, time - started,
+                              result.calls);
     watched_[i].failing = outcome != ProbeOutcome::kOk && outcome != ProbeOutcome::kThrottled;
-    if (watched_[i].failing)
-      watched_[i].probe_at = std::min(watched_[i].probe_at, started + kProbeAgain);
+    if (watched_[i].failing) {
+      watched_[i].probe_at = std::min(watched_[i].probe_at,
+                                      started + kProbeAgain * slowness(target_.upstreams[i].tier));
+    }
     if (wrong) {
       take_wrong_chain(i, *result.chain_id, time);
     } else if (outcome == ProbeOutcome::kOk) {

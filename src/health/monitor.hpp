@@ -20,6 +20,10 @@ namespace sluice::health {
 struct UpstreamTarget {
   std::string name;
   std::shared_ptr<upstream::Shared> shared;
+  std::uint32_t tier = 1;
+  Duration interval = std::chrono::seconds(2);
+  Duration timeout = std::chrono::seconds(1);
+  policy::HealthOptions health;
 
   bool operator==(const UpstreamTarget&) const = default;
 };
@@ -29,8 +33,7 @@ struct ChainTarget {
   std::string name;
   /// 0: learned from the first upstream that answers.
   std::uint64_t chain_id = 0;
-  Duration interval = std::chrono::seconds(2);
-  Duration timeout = std::chrono::seconds(1);
+  /// What concerns all upstreams together.
   policy::HealthOptions health;
   std::vector<UpstreamTarget> upstreams;
   /// Keeps what the pointers point to.
@@ -45,8 +48,9 @@ struct ChainTarget {
 class Observer {
  public:
   virtual ~Observer() = default;
+  /// `calls`: how many the probe has made.
   virtual void probed(const std::string& chain, const std::string& upstream, ProbeOutcome outcome,
-                      Duration took) = 0;
+                      Duration took, std::uint32_t calls) = 0;
   virtual void rotation_changed(const std::string& chain, const UpstreamTarget& upstream,
                                 const policy::RotationChange& change) = 0;
   /// Its first probe has ended, well or not: calls may have waited for that.

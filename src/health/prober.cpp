@@ -74,6 +74,7 @@ void Prober::next() {
 
 void Prober::send(std::string_view method) {
   sent_at_ = now();
+  ++result_.calls;
   if (connection_ == nullptr || connection_->state() != upstream::Connection::State::kIdle) {
     connection_ = new upstream::Connection(loop_, own_, owner_);
     connection_->connect(sent_at_);

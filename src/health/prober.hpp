@@ -32,6 +32,7 @@ struct ProbeResult {
   /// Asked in this probe.
   std::optional<std::uint64_t> chain_id;
   bool syncing = false;
+  std::uint32_t calls = 0;
   /// Of the eth_blockNumber exchange.
   Duration latency{0};
 };

@@ -16,10 +16,14 @@ std::size_t count(UpstreamSet set) noexcept {
 }  // namespace
 
 ChainHealth::ChainHealth(const HealthOptions& options, std::size_t upstreams)
-    : options_(options),
-      heads_(options.head, std::min(upstreams, kUpstreamsMax)),
-      upstreams_(std::min(upstreams, kUpstreamsMax), UpstreamHealth(options)),
-      serving_(upstreams_.size(), Serving::kOut) {
+    : ChainHealth(options, std::vector<HealthOptions>(upstreams, options)) {}
+
+ChainHealth::ChainHealth(const HealthOptions& chain, std::span<const HealthOptions> each)
+    : options_(chain), heads_(chain.head, std::min(each.size(), kUpstreamsMax)) {
+  each = each.first(std::min(each.size(), kUpstreamsMax));
+  upstreams_.reserve(each.size());
+  for (const HealthOptions& own : each) upstreams_.emplace_back(own);
+  serving_.assign(upstreams_.size(), Serving::kOut);
   changes_.reserve(upstreams_.size());
 }
 

@@ -49,6 +49,9 @@ struct RotationChange {
 class ChainHealth {
  public:
   ChainHealth(const HealthOptions& options, std::size_t upstreams);
+  /// `chain` says what concerns all of them: eject_max_share and head; `each`, by upstream, the
+  /// rest.
+  ChainHealth(const HealthOptions& chain, std::span<const HealthOptions> each);
 
   // Each reports what changed in the rotation; the span is valid until the next call. `upstream` is
   // below size().

@@ -44,7 +44,7 @@ bool Call::fit(std::size_t upstream, TimePoint now, Fit least) const {
   // A call that names no block asks of the newest all the same: eth_blockNumber, gas prices, what
   // became of a transaction.
   const bool past = block_.kind == BlockRef::kNumber || block_.kind == BlockRef::kEarliest;
-  return past || shared.lag.load(relaxed) <= chain().spec->lag_prefer;
+  return past || shared.lag.load(relaxed) <= chain().spec->upstreams[upstream].lag_prefer;
 }
 
 policy::UpstreamSet Call::eligible(policy::UpstreamSet among, TimePoint now, Fit least) const {

@@ -32,6 +32,19 @@ class RateGate {
     }
   }
 
+  /// Counts calls that are made in any case. What is over the limit is not owed for longer than a
+  /// burst takes.
+  void charge(TimePoint now, double calls) noexcept {
+    if (token_ns_ <= 0) return;
+    const std::int64_t time = now.time_since_epoch().count();
+    const auto cost = static_cast<std::int64_t>(token_ns_ * calls);
+    std::int64_t full_at = full_at_.load(std::memory_order_relaxed);
+    while (!full_at_.compare_exchange_weak(
+        full_at, std::min(std::max(full_at, time) + cost, time + burst_ns_),
+        std::memory_order_relaxed)) {
+    }
+  }
+
   /// Whether a call would pass now, without counting one.
   [[nodiscard]] bool open(TimePoint now) const noexcept {
     return token_ns_ <= 0 ||

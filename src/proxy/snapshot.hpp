@@ -49,6 +49,8 @@ struct UpstreamSpec {
   double weight = 1;
   std::uint32_t tier = 1;
   std::shared_ptr<RateGate> rate;
+  /// Blocks behind the chain's head at which it is as good as any.
+  std::uint64_t lag_prefer = 1;
   policy::BatchRule batch;
   metrics::UpstreamSlot slot;
   /// Names it in the chain's queue, the same in every snapshot.
@@ -71,7 +73,6 @@ struct ChainSpec {
   std::string name;
   std::shared_ptr<ChainShared> shared;
   std::string strategy;
-  std::uint64_t lag_prefer = 1;
   policy::RetryPolicy retry;
   double retry_budget = 0.1;
   Duration queue_timeout = std::chrono::seconds(2);

@@ -138,3 +138,59 @@ def test_a_head_that_stands_still():
         mining.going = {0, 1, 2}
         poll(lambda: states(sluice) == [("in", "none")] * 3, "it follows again and is back", 15)
         check(time.monotonic() - began < 60, "all of it took too long")
+
+
+# --- How closely nodes are watched ------------------------------------------------------------------
+
+def probes(node):
+    """Probes of a node within two seconds."""
+    before = node.probes
+    time.sleep(2)
+    return node.probes - before
+
+
+def test_an_upstreams_own_interval():
+    with ScriptedUpstream() as often, ScriptedUpstream() as seldom:
+        config = {"chain_id": 1337, "health": {"interval": "10m"},
+                  "upstreams": [{"name": "often", "url": often.url, "health": {"interval": "100ms"}},
+                                {"name": "seldom", "url": seldom.url}]}
+        with Sluice(config):
+            # A first probe asks for three things.
+            poll(lambda: seldom.probes == 3, "the first probe is over")
+            check(probes(often) >= 8, "an interval of its own is not kept")
+            equal(seldom.probes, 3, "probes at the interval of the chain")
+
+
+def test_an_upstreams_own_lag():
+    with ScriptedUpstream(head=HEAD) as one, ScriptedUpstream(head=HEAD - 4) as two:
+        config = {"chain_id": 1337, "balance": {"strategy": "round-robin"}, "health": {"interval": "100ms"},
+                  "upstreams": [{"name": "one", "url": one.url},
+                                {"name": "two", "url": two.url, "health": {"lag": {"prefer": 4, "out": 8}}}]}
+        with Sluice(config) as sluice:
+            poll(lambda: upstreams(sluice)[1]["lag_blocks"] == 4, "the lag is known")
+            equal(who(sluice, "eth_gasPrice", []), {"one", "two"}, "who is asked")
+
+
+def test_spares_are_watched_less():
+    """While an earlier tier serves; when it is gone, the spare is known as closely as any."""
+    with ScriptedUpstream() as first, ScriptedUpstream() as spare:
+        config = {"chain_id": 1337, "health": {"interval": "100ms"},
+                  "upstreams": [{"name": "first", "url": first.url}, {"name": "spare", "url": spare.url, "tier": 2}]}
+        with Sluice(config) as sluice:
+            poll(lambda: [s for s, _ in states(sluice)] == ["in", "in"], "both are in")
+            seldom = probes(spare)
+            first.stop()
+            poll(lambda: states(sluice)[0][0] == "out", "the first is gone")
+            often = probes(spare)
+            check(often > 1.6 * seldom > 0, f"{seldom} probes of a spare, {often} of the one that serves")
+
+
+def test_probes_count_against_the_rate_limit():
+    with ScriptedUpstream() as node:
+        for interval, served in (("100ms", False), ("10m", True)):
+            config = {"chain_id": 1337, "health": {"interval": interval},
+                      "upstreams": [{"name": "node", "url": node.url, "rate_limit": "6/s"}]}
+            with Sluice(config) as sluice, sluice.client() as client:
+                time.sleep(2)
+                got = [client.rpc(call("eth_gasPrice")).status for _ in range(4)]
+                equal(got.count(200) == 4, served, f"calls beside probes at {interval}: {got}")
