@@ -8,6 +8,7 @@ import { createPublicClient, http } from 'viem';
 import { Web3 } from 'web3';
 import { kAccounts } from './support/anvil.js';
 import { abi } from './support/contract.js';
+import { PollingProvider } from './support/polling_provider.js';
 import { poll } from './support/process.js';
 import { post } from './support/rpc.js';
 import { Sluice } from './support/sluice.js';
@@ -103,7 +104,7 @@ describe('nodes: three with one chain', { concurrency: false }, () => {
   });
 
   test('ethers contract.on hears every event once', async () => {
-    const provider = new JsonRpcProvider(sluice.url, undefined, { cacheTimeout: -1, pollingInterval: 50 });
+    const provider = new PollingProvider(sluice.url, undefined, { cacheTimeout: -1, pollingInterval: 50 });
     const filterMade = new Promise((resolve) => {
       const send = provider.send.bind(provider);
       provider.send = async (method, params) => {
@@ -124,7 +125,7 @@ describe('nodes: three with one chain', { concurrency: false }, () => {
       return heard.length >= sent.length;
     }, { every: 200 });
     await ledger.removeAllListeners();
-    provider.destroy();
+    await provider.putAway();
     assert.deepEqual(heard, sent);
   });
 

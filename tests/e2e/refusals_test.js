@@ -8,6 +8,7 @@ import { createPublicClient, createTestClient, http } from 'viem';
 import { Web3 } from 'web3';
 import { Anvil, kAccounts } from './support/anvil.js';
 import { abi } from './support/contract.js';
+import { PollingProvider } from './support/polling_provider.js';
 import { post } from './support/rpc.js';
 import { Sluice } from './support/sluice.js';
 import { test } from './support/test.js';
@@ -184,7 +185,7 @@ describe('refusals: a node without filters', () => {
   });
 
   test('ethers, told so in words it knows, looks through the logs itself', async () => {
-    const provider = new JsonRpcProvider(sluice.url, undefined, { cacheTimeout: -1, pollingInterval: 50 });
+    const provider = new PollingProvider(sluice.url, undefined, { cacheTimeout: -1, pollingInterval: 50 });
     const ledger = new Contract(trio.ledger, abi, provider);
     const heard = [];
     await ledger.on('Transfer', (from, to, value) => heard.push(value));
@@ -194,7 +195,7 @@ describe('refusals: a node without filters', () => {
       await provider.getBlockNumber();
     }
     await ledger.removeAllListeners();
-    provider.destroy();
+    await provider.putAway();
   });
 
   test('viem does, too', async () => {

@@ -2,10 +2,11 @@
 // ethers 6 as bots use it, over HTTP (with its batches and filters) and over WebSocket.
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
-import { Contract, ContractFactory, JsonRpcProvider, Wallet, WebSocketProvider } from 'ethers';
+import { Contract, ContractFactory, Wallet, WebSocketProvider } from 'ethers';
 import { kAccounts, kKeys } from '../support/anvil.js';
 import { compare, refusal } from '../support/compare.js';
 import { abi, bytecode, kBlobFinger, kBlobLength, kSupply } from '../support/contract.js';
+import { PollingProvider } from '../support/polling_provider.js';
 
 const kOther = kAccounts[1];
 
@@ -13,7 +14,7 @@ function client(provider) {
   // A key that may be spent by hand: no nonce kept between sends.
   return {
     provider, wallet: new Wallet(kKeys[0], provider), ledger: undefined,
-    close: () => provider.destroy(),
+    close: () => provider.putAway?.() ?? provider.destroy(),
   };
 }
 
@@ -225,7 +226,7 @@ const events = [
 ];
 
 function overHttp(url) {
-  const provider = new JsonRpcProvider(url, undefined, { cacheTimeout: -1, pollingInterval: 50 });
+  const provider = new PollingProvider(url, undefined, { cacheTimeout: -1, pollingInterval: 50 });
   const it = { ...client(provider), answers: new EventEmitter() };
   const send = provider.send.bind(provider);
   provider.send = async (method, params) => {
