@@ -2,12 +2,16 @@
 // The command line: arguments to a command to its exit code, and nothing else.
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "app/commands.hpp"
 #include "app/daemon.hpp"
 #include "config/load.hpp"
+#include "config/suggest.hpp"
 
 namespace {
 
@@ -56,6 +60,21 @@ int print(const std::string& text) {
   return 0;
 }
 
+/// Tells of it; CLI11 would only say that a command is required.
+bool unknown_command(const CLI::App& cli, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return false;
+  std::vector<std::string> names;
+  for (const CLI::App* command : cli.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+    if (names.back() == argv[1]) return false;
+  }
+  const std::vector<std::string_view> candidates(names.begin(), names.end());
+  const std::string meant = config::nearest(argv[1], candidates);
+  std::fprintf(stderr, "error: there is no command '%s'%s\nRun with --help for more information.\n",
+               argv[1], meant.empty() ? "" : ("; did you mean " + meant + "?").c_str());
+  return true;
+}
+
 int dispatch(int argc, char** argv) {
   Arguments arguments;
   CLI::App cli("Sluice, a JSON-RPC reverse proxy for Ethereum nodes");
@@ -95,6 +114,7 @@ int dispatch(int argc, char** argv) {
   healthcheck->add_option("--path", arguments.path, "/livez or /readyz");
   auto* version = cli.add_subcommand("version", "print the version");
 
+  if (unknown_command(cli, argc, argv)) return 2;
   try {
     cli.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
