@@ -81,14 +81,14 @@ policy::Priority priority(config::Priority value) {
 }
 
 proxy::MethodMask mask(const config::Config& config, const config::ChainConfig& chain,
-                       const config::MethodRules* client) {
+                       const config::MethodRules& client) {
   proxy::MethodMask mask;
   mask.by_method.assign(ethereum::methods().size(), 0);
   for (std::size_t u = 0; u < chain.upstreams.size(); ++u) {
     const std::array<ethereum::MethodLists, 4> layers = {
         global_lists(config.methods), lists(chain.methods), lists(chain.upstreams[u].methods),
-        client == nullptr ? ethereum::MethodLists{} : lists(*client)};
-    // Entries were checked by load_materials().
+        lists(client)};
+    // Entries were checked before.
     mask.filters.push_back(ethereum::MethodFilter::build(layers).value());
     for (const auto& method : ethereum::methods()) {
       if (mask.filters.back().allowed(method, method.name))
@@ -102,6 +102,21 @@ proxy::MethodMask mask(const config::Config& config, const config::ChainConfig& 
 bool ca_changed(const std::shared_ptr<net::ClientTls>& kept,
                 const std::shared_ptr<net::ClientTls>& next) {
   return kept != nullptr && next != nullptr && kept->ca_digest() != next->ca_digest();
+}
+
+std::shared_ptr<const proxy::MethodMasks> masks(const config::Config& config,
+                                                const config::ChainConfig& chain) {
+  proxy::MethodMasks masks;
+  std::map<std::pair<std::vector<std::string>, std::vector<std::string>>, std::uint32_t> known;
+  const auto add = [&](const config::MethodRules& rules) {
+    const auto [at, fresh] = known.try_emplace({rules.allow, rules.deny},
+                                               static_cast<std::uint32_t>(masks.distinct.size()));
+    if (fresh) masks.distinct.push_back(mask(config, chain, rules));
+    masks.by_client.push_back(at->second);
+  };
+  add({});
+  for (const auto& client : config.clients) add(client.methods);
+  return std::make_shared<const proxy::MethodMasks>(std::move(masks));
 }
 
 Result<void> check_lists(const config::MethodRules& rules, const std::string& where) {
@@ -149,6 +164,7 @@ Result<Materials> load_materials(const config::Config& config) {
   }
   for (const auto& chain : config.chains) {
     if (auto ok = load_chain(chain, materials); !ok) return std::unexpected(ok.error());
+    materials.masks[chain.name] = masks(config, chain);
   }
   return materials;
 }
@@ -190,7 +206,7 @@ proxy::UpstreamSpec Assembly::upstream(const config::Config& config,
 }
 
 proxy::ChainSpec Assembly::chain(const config::Config& config, const config::ChainConfig& chain,
-                                 const Materials& materials, const proxy::Snapshot& next) {
+                                 const Materials& materials) {
   const policy::WaitQueue::Options queue{.max = static_cast<std::uint32_t>(chain.queue.max),
                                          .reserve = chain.queue.reserve};
   auto& kept = chains_[chain.name];
@@ -211,16 +227,13 @@ proxy::ChainSpec Assembly::chain(const config::Config& config, const config::Cha
                 .backoff = chain.retry.backoff},
       .retry_budget = chain.retry.budget,
       .queue_timeout = chain.queue.timeout,
+      .masks = materials.masks.at(chain.name),
       .slot = registry_.chain(chain.name)};
   for (const auto& item : chain.upstreams) {
     spec.upstreams.push_back(upstream(config, chain, item, materials, spec.slot));
   }
   set_filter_tags(spec.upstreams);
   for (auto& item : spec.upstreams) item.wait_slot = kept->wait_slot(item.shared);
-  spec.masks.push_back(mask(config, chain, nullptr));
-  for (std::size_t i = 1; i < next.clients.size(); ++i) {
-    spec.masks.push_back(mask(config, chain, &config.clients[i - 1].methods));
-  }
   return spec;
 }
 
@@ -247,7 +260,7 @@ std::shared_ptr<const proxy::Snapshot> Assembly::snapshot(const config::Config& 
   }
   for (const auto& item : config.chains) {
     const std::size_t index = next->chains.size();
-    next->chains.push_back(chain(config, item, materials, *next));
+    next->chains.push_back(chain(config, item, materials));
     next->paths["/" + item.name] = index;
     if (item.chain_id != 0) next->paths["/" + std::to_string(item.chain_id)] = index;
     if (!item.path.empty()) next->paths[item.path] = index;

@@ -22,6 +22,8 @@ struct Materials {
   std::map<std::pair<std::string, std::string>, std::shared_ptr<net::ServerTls>> server_tls;
   /// By chain and upstream name.
   std::map<std::pair<std::string, std::string>, std::shared_ptr<net::ClientTls>> client_tls;
+  /// By chain name.
+  std::map<std::string, std::shared_ptr<const proxy::MethodMasks>> masks;
 };
 
 /// Reads and checks certificates and keys, and compiles method lists. May run on any thread. The
@@ -49,8 +51,8 @@ class Assembly {
 
  private:
   [[nodiscard]] proxy::ChainSpec chain(const config::Config& config,
-                                       const config::ChainConfig& chain, const Materials& materials,
-                                       const proxy::Snapshot& next);
+                                       const config::ChainConfig& chain,
+                                       const Materials& materials);
   [[nodiscard]] proxy::UpstreamSpec upstream(const config::Config& config,
                                              const config::ChainConfig& chain,
                                              const config::UpstreamConfig& upstream,

@@ -74,7 +74,7 @@ void Call::start() {
 
 bool Call::admit() {
   const ChainSpec& spec = *chain().spec;
-  allowed_ = spec.masks[exchange_.caller().client].allowed(*method_, method_name_);
+  allowed_ = spec.masks->of(exchange_.caller().client).allowed(*method_, method_name_);
   if (allowed_ == 0 && !stands_in(method_->local)) {
     std::string text = "the method ";
     text.append(method_name_.substr(0, 128)).append(" does not exist/is not available");

@@ -69,6 +69,17 @@ struct MethodMask {
                                             std::string_view name) const;
 };
 
+/// The masks of one chain for all clients. Most clients have no rules of their own, and thousands
+/// of them share one mask.
+struct MethodMasks {
+  std::vector<MethodMask> distinct;
+  /// By client, the anonymous one first: its position in `distinct`.
+  std::vector<std::uint32_t> by_client;
+  [[nodiscard]] const MethodMask& of(std::size_t client) const noexcept {
+    return distinct[by_client[client]];
+  }
+};
+
 struct ChainSpec {
   std::string name;
   std::shared_ptr<ChainShared> shared;
@@ -77,8 +88,7 @@ struct ChainSpec {
   double retry_budget = 0.1;
   Duration queue_timeout = std::chrono::seconds(2);
   std::vector<UpstreamSpec> upstreams;
-  /// By client: the anonymous one first.
-  std::vector<MethodMask> masks;
+  std::shared_ptr<const MethodMasks> masks;
   metrics::ChainSlot slot;
 };
 
