@@ -64,8 +64,7 @@ ConnectionTable::Taken ConnectionTable::take(
 
 Listener::Listener(net::Loop& loop, std::shared_ptr<const frontend::ListenerOptions> options,
                    Accepted accepted)
-    : loop_(loop),
-      options_(std::move(options)),
+    : options_(std::move(options)),
       accepted_(std::move(accepted)),
       acceptor_(loop.io),
       pause_(

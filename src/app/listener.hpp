@@ -86,7 +86,6 @@ class Listener {
   [[nodiscard]] bool accept_waiting();
   void shed();
 
-  net::Loop& loop_;
   std::shared_ptr<const frontend::ListenerOptions> options_;
   Accepted accepted_;
   net::TcpAcceptor acceptor_;
