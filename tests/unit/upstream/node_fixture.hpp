@@ -127,4 +127,13 @@ struct NodeFixture {
   std::uint64_t id = 0;
 };
 
+inline std::string sized(std::string_view body, std::string_view fields = "") {
+  return std::string("HTTP/1.1 200 OK\r\n")
+      .append(fields)
+      .append("Content-Length: ")
+      .append(std::to_string(body.size()))
+      .append("\r\n\r\n")
+      .append(body);
+}
+
 }  // namespace sluice::testing
