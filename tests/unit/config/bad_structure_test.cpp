@@ -123,9 +123,6 @@ constexpr BadCase kCases[] = {
   {"custom tag",
    "upstreams: [http://node:8545]\nworkers: !x 3\n",
    "2:10: error: YAML tags are not supported"},
-  {"unknown alias",
-   "upstreams: [http://node:8545]\nworkers: *nobody\n",
-   "2:10: error: not valid YAML: the referenced anchor is not defined"},
   {"alias in its own anchor",
    "upstreams: [http://node:8545]\npool: &p [*p]\n",
    "2:11: error: an alias inside its own anchor"},
@@ -142,4 +139,13 @@ constexpr BadCase kCases[] = {
 
 TEST_CASE("bad configurations: what is not a configuration at all: keys, sections, YAML") {
   sluice::config::check_all(kCases);
+}
+
+TEST_CASE("bad configurations: an alias of nobody") {
+  // Newer versions of yaml-cpp end the message with the name.
+  const std::string said =
+      complaints(sluice::config::load_text("upstreams: [http://node:8545]\nworkers: *nobody\n"));
+  INFO(said);
+  const std::string expected = "2:10: error: not valid YAML: the referenced anchor is not defined";
+  CHECK((said == expected || said == expected + ": nobody"));
 }
