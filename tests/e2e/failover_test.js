@@ -167,6 +167,8 @@ describe('failover: one of three nodes', () => {
       onLogs: (logs) => heard.push(...logs.map((log) => log.args.value)),
     });
     try {
+      // What came before the filter is not in it.
+      await poll('the filter', () => owner);
       await trio.transfer(41n, kAccounts[2]);
       await poll('the first event', () => heard.includes(41n));
       const first = owner;
