@@ -20,23 +20,27 @@ def test_a_hasty_client_puts_no_node_out():
     def slow(connection):
         while True:
             request = connection.read_request()
-            connection.wait(0.03)
+            connection.wait(0.25)
             connection.send(request.reply())
     with ScriptedUpstream(slow) as one, ScriptedUpstream(slow) as two:
         with Sluice({"chain_id": 1337, "upstreams": [one.url, two.url], "health": {"interval": "100ms"}}) as sluice:
             with sluice.client() as client:
                 equal(client.rpc(call(READ, ["0x1"])).status, 200, "a call with time")
+            late = 0
             with sluice.client() as client:
-                for n in range(40):
-                    reply = client.rpc(call(READ, [n], n), headers=[("X-Sluice-Timeout", "5ms")])
-                    equal((reply.status, reply.json()["id"]), (504, n), "the hasty call")
+                for n in range(25):
+                    reply = client.rpc(call(READ, [n], n), headers=[("X-Sluice-Timeout", "40ms")])
+                    # On a machine that stood still the answer may have been there before the deadline.
+                    check(reply.status in (200, 504) and reply.json()["id"] == n, "the hasty call", reply)
+                    late += reply.status == 504
+            check(late >= 10, "too few calls were late to tell", late)
             equal(states(sluice), ["in", "in"], "states")
             equal([sluice.metric("sluice_upstream_consecutive_failures", upstream=u["name"])
                    for u in sluice.status()["chains"][0]["upstreams"]], [0, 0], "failures in a row")
 
 
 def test_a_node_that_hangs_is_found_out_by_calls_with_time():
-    """The other side of it: half a second is more than enough for a node that takes milliseconds."""
+    """The other side of it: two seconds are more than enough for a node that takes milliseconds."""
     hang = threading.Event()
 
     def script(connection):
@@ -51,7 +55,7 @@ def test_a_node_that_hangs_is_found_out_by_calls_with_time():
             for n in range(20):
                 equal(client.rpc(call(READ, [n])).status, 200, "a call before")
             hang.set()
-            equal(client.rpc(call(READ, ["0x1"]), headers=[("X-Sluice-Timeout", "500ms")]).status, 504, "status")
+            equal(client.rpc(call(READ, ["0x1"]), headers=[("X-Sluice-Timeout", "2s")]).status, 504, "status")
             name = sluice.status()["chains"][0]["upstreams"][0]["name"]
             poll(lambda: sluice.metric("sluice_upstream_consecutive_failures", upstream=name) == 1, "it counts")
 
@@ -69,7 +73,7 @@ def test_a_dial_outlives_the_call_that_began_it():
             poll(lambda: sluice.metric("sluice_pool_connections", state="idle") == 0, "no connection is left")
             reply = client.rpc(call(READ, ["0x2"]), headers=[("X-Sluice-Timeout", "50ms")])
             check(reply.status in (503, 504), "status of the hasty call", reply)
-            poll(lambda: sluice.metric("sluice_pool_connections", state="idle") == 1, "the connection comes up")
+            poll(lambda: sluice.metric("sluice_pool_connections", state="idle") >= 1, "the connection comes up")
             equal(sluice.metric("sluice_pool_connections_closed_total", reason="connect_failed"), 0, "dials that failed")
 
 
