@@ -149,6 +149,8 @@ def test_more_clients_than_descriptors():
     """Whoever is connected is served; who comes too late is shed or waits; nothing spins, and when some
     leave others get in."""
     prefix = ("prlimit", "--nofile=64:64")
+    if sanitized():
+        raise Skipped("UBSan's checks want descriptors of their own")
     if shutil.which("prlimit") is None:
         raise Skipped("prlimit is not installed")
     with Devnodes(1) as nodes:
@@ -165,7 +167,7 @@ def test_more_clients_than_descriptors():
                     equal(early.rpc(call("test_echo", [2])).json()["result"], [2], "a call meanwhile")
                     time.sleep(0.05)
                 share = (sluice.cpu_seconds() - used) / (time.monotonic() - began)
-                check(share < 0.3 or sanitized(), f"it spins: {share:.0%} of a processor")
+                check(share < 0.3, f"it spins: {share:.0%} of a processor")
             finally:
                 for client in crowd:
                     client.close()
