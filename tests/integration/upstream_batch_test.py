@@ -64,6 +64,8 @@ class Scene:
 
     def __enter__(self):
         self.sluice.__enter__()
+        poll(lambda: all(node["state"] == "in" for node in self.sluice.status()["chains"][0]["upstreams"]),
+             "all nodes are in rotation")
         equal(self.sluice.rpc(item(0)).status, 200, "the first call")
         for node in self.nodes:
             node.clear()
