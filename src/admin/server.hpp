@@ -17,7 +17,7 @@ namespace sluice::admin {
 struct Options {
   /// Host names to answer beyond IP literals and localhost; see HostRule.
   std::vector<std::string> hosts;
-  std::size_t head_bytes_max = 8 * 1024;
+  std::size_t head_bytes_max = std::size_t{8} * 1024;
   /// At most so many at once; the one that has been idle longest makes room for a new one.
   std::size_t connections_max = 64;
   /// For a request's head from its first byte (from the accept for the first one), and for taking

@@ -26,7 +26,7 @@ constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytes = 4096;
 /// How much of an unwanted body is read away, and for how long, so that the client gets to see its
 /// answer.
-constexpr std::size_t kLingerBytes = 256 * 1024;
+constexpr std::size_t kLingerBytes = std::size_t{256} * 1024;
 constexpr Duration kLingerTime = std::chrono::seconds(1);
 
 std::string_view view(beast::string_view text) noexcept {

@@ -11,7 +11,9 @@ std::string Options::request_prefix() const {
   if (!default_port) head += ":" + std::to_string(port);
   head += "\r\nContent-Type: application/json\r\nAccept: application/json\r\n";
   if (!authorization.empty()) head += "Authorization: " + authorization + "\r\n";
-  for (const auto& [field, value] : headers) head += field + ": " + value + "\r\n";
+  for (const auto& [field, value] : headers) {
+    head.append(field).append(": ").append(value).append("\r\n");
+  }
   head += "Content-Length: ";
   return head;
 }
