@@ -174,6 +174,7 @@ def unusable_beside_a_sound_one(make, close):
     def run():
         with ScriptedUpstream(raw(make, close)) as bad, ScriptedUpstream() as good:
             with Sluice({"upstreams": [{"name": "bad", "url": bad.url}, {"name": "good", "url": good.url, "tier": 2}]}) as sluice:
+                poll(lambda: {u["state"] for u in sluice.status()["chains"][0]["upstreams"]} == {"in"}, "both are in")
                 with sluice.client() as client:
                     for n in range(6):
                         bad_before, good_before = bad.count, good.count
