@@ -63,13 +63,17 @@ class Scene:
         self.node = self.nodes[0]
 
     def __enter__(self):
-        self.sluice.__enter__()
-        poll(lambda: all(node["state"] == "in" for node in self.sluice.status()["chains"][0]["upstreams"]),
-             "all nodes are in rotation")
-        equal(self.sluice.rpc(item(0)).status, 200, "the first call")
-        for node in self.nodes:
-            node.clear()
-        return self
+        try:
+            self.sluice.__enter__()
+            poll(lambda: all(node["state"] == "in" for node in self.sluice.status()["chains"][0]["upstreams"]),
+                 "all nodes are in rotation")
+            equal(self.sluice.rpc(item(0)).status, 200, "the first call")
+            for node in self.nodes:
+                node.clear()
+            return self
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
 
     def __exit__(self, *error):
         self.sluice.__exit__(*error)
