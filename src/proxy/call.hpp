@@ -64,7 +64,7 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   /// Begins its attempt in the batch.
   void join(UpstreamBatch& batch, TimePoint now);
   /// Its attempt has failed if it is still in the batch then.
-  void leave_batch_at(TimePoint until);
+  void leave_batch_at(TimePoint until) { set_timer(until); }
   /// After gathering: nobody goes with it.
   void send_alone(TimePoint now);
   /// Its part of the upstream's array, or what holds for all of the batch's `calls`; `echo`: of a
@@ -129,6 +129,8 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   [[nodiscard]] bool had_fair_time(upstream::Failure::Kind kind, Duration took) const;
   void learn(TimePoint now);
   void on_bad_stream();
+  /// The reply has begun and turned out bad: the client sees that it is cut.
+  void cut_stream();
 
   void fail(CallOutcome outcome, int status, int code, std::string_view text,
             std::string_view reason, Duration retry_after = Duration::zero());

@@ -63,10 +63,7 @@ void Call::on_failure(const upstream::Failure& failure) {
     chain().balancer->observe(upstream_, time - attempt_started_, false);
   }
   if (stream_begun_) {
-    done_ = true;
-    exchange_.responder().stream_abort();
-    account(CallOutcome::kBadReply, 200, 0, stream_bytes_);
-    exchange_.streamed();
+    cut_stream();
     return;
   }
   policy::FailedAttempt failed{.failure = policy::Failure::kMaybeSent,

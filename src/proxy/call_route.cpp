@@ -160,10 +160,6 @@ void Call::join(UpstreamBatch& batch, TimePoint now) {
   batch.add(*this, wire_id_, attempt_deadline(now));
 }
 
-void Call::leave_batch_at(TimePoint until) {
-  set_timer(until);
-}
-
 void Call::send_alone(TimePoint now) {
   gathered_ = false;
   alone_ = true;

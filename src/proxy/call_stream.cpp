@@ -44,16 +44,20 @@ bool Call::stream_data(std::string_view bytes) {
   return !done_;
 }
 
+void Call::cut_stream() {
+  done_ = true;
+  exchange_.responder().stream_abort();
+  account(CallOutcome::kBadReply, 200, 0, stream_bytes_);
+  exchange_.streamed();
+}
+
 void Call::on_bad_stream() {
   const TimePoint time = now();
   outcome_ = ethereum::Outcome::kNodeFault;
   account_attempt(attempt_outcome(outcome_), time);
   learn(time);
   if (stream_begun_) {
-    done_ = true;
-    exchange_.responder().stream_abort();
-    account(CallOutcome::kBadReply, 200, 0, stream_bytes_);
-    exchange_.streamed();
+    cut_stream();
     return;
   }
   view_ = {};

@@ -12,7 +12,6 @@
 #include <utility>
 
 #include "http/response_parser.hpp"
-#include "http/writer.hpp"
 
 namespace {
 
@@ -48,7 +47,9 @@ void reparse(const ResponseParser& parser, const ResponseLimits& limits, bool up
   const ResponseHead& head = parser.head();
   std::string plain =
       "HTTP/1." + std::to_string(head.minor) + " " + std::to_string(head.status) + "\r\n";
-  for (const Field field : head.fields()) append_field(plain, field.name, field.value);
+  for (const Field field : head.fields()) {
+    plain.append(field.name).append(": ").append(field.value).append("\r\n");
+  }
   plain += "\r\n";
   ResponseLimits roomy = limits;
   roomy.head_bytes_max += 4 * limits.fields_max;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/parts.hpp"
 
+#include <limits>
+#include <vector>
+
 #include "support/catch.hpp"
 
 namespace sluice {
@@ -27,9 +30,14 @@ TEST_CASE("nothing appended changes nothing") {
   CHECK(out == "same");
 }
 
-TEST_CASE("a number as text") {
-  for (const std::uint64_t value :
-       {std::uint64_t{0}, std::uint64_t{9}, std::uint64_t{10}, UINT64_MAX}) {
+TEST_CASE("a number as text, of every length") {
+  const auto max = std::numeric_limits<std::uint64_t>::max();
+  std::vector<std::uint64_t> values = {0, max, max - 1, 1, 9, 10, 99, 100, 101, 65535, 5242880};
+  for (std::uint64_t power = 1; power <= max / 10; power *= 10) {
+    values.insert(values.end(), {power, power - 1, power + 1, power * 9});
+  }
+  for (int bit = 0; bit < 64; ++bit) values.push_back(std::uint64_t{1} << bit);
+  for (const std::uint64_t value : values) {
     CHECK(std::string_view(Decimal(value)) == std::to_string(value));
     CHECK(Decimal(value).size() == std::to_string(value).size());
   }
