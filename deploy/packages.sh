@@ -3,7 +3,7 @@
 
 build_packages="ca-certificates curl git g++ cmake ninja-build pkg-config libsimdjson-dev libyaml-cpp-dev
   prometheus-cpp-dev libcurl4-openssl-dev zlib1g-dev libspdlog-dev libfmt-dev libssl-dev libcli11-dev"
-test_packages="catch2 ccache jq openssl python3 iproute2 procps strace util-linux wrk prometheus haproxy nginx-light valgrind
+test_packages="catch2 librapidcheck-dev ccache jq openssl python3 iproute2 procps strace util-linux wrk prometheus haproxy nginx-light valgrind
   systemd"
 # Another Node.js than Debian's brings its own npm, and conflicts with the packages.
 command -v npm >/dev/null 2>&1 || test_packages="$test_packages nodejs npm"

@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs what the tests need, builds, runs every suite and ends with "N passed, N failed, N skipped".
-#   tests/run.sh                release build: layering, unit, integration and end-to-end suites
+#   tests/run.sh                release build: layering, unit, simulation, integration and end-to-end suites
 #   tests/run.sh --ci           and ASan+UBSan, TSan, short fuzzing, instructions per call: what every change must pass
 #   tests/run.sh --full         and the long forms of all suites and of fuzzing, clang, full benchmarks
-#   tests/run.sh --only NAME…   only these stages: layering release unit integration e2e packaging asan tsan fuzz instructions
+#   tests/run.sh --only NAME…   only these stages: layering release unit sim integration e2e packaging asan tsan fuzz instructions
 #                               clang debian12 debian13 bench
 # Exits 1 if anything failed. Logs of each stage stay in build/logs/.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 . deploy/packages.sh
 
-stages="layering release unit integration e2e packaging"
+stages="layering release unit sim integration e2e packaging"
 full=""
 case "${1:-}" in
-  --ci) stages="layering release unit integration e2e packaging instructions asan tsan fuzz" ;;
-  --full) stages="layering release unit integration e2e packaging instructions asan tsan fuzz clang bench"; full="--full" ;;
+  --ci) stages="layering release unit sim integration e2e packaging instructions asan tsan fuzz" ;;
+  --full) stages="layering release unit sim integration e2e packaging instructions asan tsan fuzz clang bench"; full="--full" ;;
   --only) shift; stages="$*" ;;
   "") ;;
   *) sed -n '3,10p' "$0" >&2; exit 2 ;;
@@ -133,6 +133,7 @@ run_stage() {
       suite layering-itself python3 tests/layering/check_test.py ;;
     release) build_stage release -DCMAKE_BUILD_TYPE=Release -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON -DSLUICE_BENCH=ON ;;
     unit) unit_tests build/release ;;
+    sim) suite sim tests/sim/run.sh $full ;;
     integration) integration_tests release ;;
     e2e) suite e2e env SLUICE_BIN="$PWD/build/release/sluice" tests/e2e/run.sh ;;
     asan)

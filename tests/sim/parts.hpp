@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "sim/core/report.hpp"
+
+// The parts of the simulation: each runs its scenarios and hands its bars to the report. The table
+// in main.cpp names them.
+namespace sluice::sim {
+
+void run_core(Report& report);
+
+}  // namespace sluice::sim
