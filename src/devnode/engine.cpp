@@ -61,7 +61,11 @@ Verdict Engine::handle(std::string_view body, Subscriber* subscriber, Reply& rep
   Verdict verdict;
   if (std::any_of(requests.calls.begin(), requests.calls.end(),
                   [&](const Envelope& envelope) { return now.covers(envelope.method); })) {
-    verdict = now.decide(random_);
+    verdict = now.decide(
+        requests.batch ? std::string_view() : std::string_view(requests.calls.front().method),
+        random_);
+    if (now.workers != 0)
+      verdict.latency = node_.take_turn(verdict.latency, now.workers, sluice::now());
   }
   view_ = node_.view(now);
   const bool by_status = verdict.rate_limited || (verdict.error && now.error_status != 0);

@@ -52,9 +52,10 @@ bool Faults::covers(std::string_view method) const noexcept {
   return methods.empty() || std::find(methods.begin(), methods.end(), method) != methods.end();
 }
 
-Verdict Faults::decide(Random& random) const {
+Verdict Faults::decide(std::string_view method, Random& random) const {
   Verdict verdict;
-  verdict.latency = latency.draw(random);
+  const auto own = latency_by_method.find(method);
+  verdict.latency = (own == latency_by_method.end() ? latency : own->second).draw(random);
   verdict.hang = happens(hang, random);
   if (happens(disconnect, random)) verdict.disconnect = disconnect_stage;
   verdict.rate_limited = happens(rate_limit_429, random);

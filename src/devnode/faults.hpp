@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,6 +59,9 @@ struct Verdict {
 ///   latency             {"min_ms", "mean_ms", "p99_ms", "distribution":
 ///   "fixed|uniform|exponential|lognormal",
 ///                        "tail_ratio", "tail_ms"}, or a number: fixed milliseconds
+///   latency_by_method   {"eth_call": latency, …}: in place of `latency` for these
+///   workers             calls that are worked on at a time, for as long as their latency says; the
+///                       others wait their turn. 0: no bound
 ///   error_ratio         with error: {"code", "message", "data", "http_status"}; with an
 ///   http_status the reply is that
 ///                       status and a plain body instead of a JSON-RPC error. `error` alone means a
@@ -84,6 +89,8 @@ struct Verdict {
 /// A set of faults replaces the one before it. Immutable once parsed; shared by all threads.
 struct Faults {
   Latency latency;
+  std::map<std::string, Latency, std::less<>> latency_by_method;
+  std::uint64_t workers = 0;
   double error_ratio = 0;
   std::int64_t error_code = -32000;
   std::string error_message = "injected error";
@@ -116,7 +123,8 @@ struct Faults {
   /// `"frozen_head": true` means.
   [[nodiscard]] static Result<Faults> parse(std::string_view json, std::uint64_t head);
   [[nodiscard]] bool covers(std::string_view method) const noexcept;
-  [[nodiscard]] Verdict decide(Random& random) const;
+  /// `method`: of a single request; empty for a batch.
+  [[nodiscard]] Verdict decide(std::string_view method, Random& random) const;
 };
 
 }  // namespace sluice::devnode

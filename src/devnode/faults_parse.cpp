@@ -100,13 +100,20 @@ bool read_latency_member(std::string_view name, dom::element value, Latency& lat
   return name == "distribution" && read_word(value, kShapes, latency.shape);
 }
 
-bool read_latency(Input in, Faults& to) {
+bool read_latency(dom::element from, Latency& to) {
   dom::object object;
-  if (in.value.get(object) != simdjson::SUCCESS) {
-    return read_milliseconds(in.value, to.latency.mean_ms);
-  }
+  if (from.get(object) != simdjson::SUCCESS) return read_milliseconds(from, to.mean_ms);
   for (const auto [name, value] : object) {
-    if (!read_latency_member(name, value, to.latency)) return false;
+    if (!read_latency_member(name, value, to)) return false;
+  }
+  return true;
+}
+
+bool read_latency_by_method(Input in, Faults& to) {
+  dom::object object;
+  if (in.value.get(object) != simdjson::SUCCESS) return false;
+  for (const auto [method, value] : object) {
+    if (!read_latency(value, to.latency_by_method[std::string(method)])) return false;
   }
   return true;
 }
@@ -169,7 +176,9 @@ struct Key {
 };
 
 constexpr std::array kKeys{
-    Key{"latency", read_latency},
+    Key{"latency", [](Input in, Faults& to) { return read_latency(in.value, to.latency); }},
+    Key{"latency_by_method", read_latency_by_method},
+    Key{"workers", [](Input in, Faults& to) { return read_count(in.value, to.workers); }},
     Key{"error_ratio", [](Input in, Faults& to) { return read_ratio(in.value, to.error_ratio); }},
     Key{"error", read_error},
     Key{"rate_limit_429",

@@ -52,6 +52,14 @@ std::shared_ptr<const Faults> Node::faults() const {
   return faults_;
 }
 
+Duration Node::take_turn(Duration work, std::uint64_t workers, TimePoint now) {
+  const std::scoped_lock lock(turns_mutex_);
+  free_at_.resize(static_cast<std::size_t>(workers), now);
+  const auto first = std::ranges::min_element(free_at_);
+  *first = std::max(*first, now) + work;
+  return *first - now;
+}
+
 bool Node::send(const Bytes32& hash, std::uint64_t head) {
   stats_.count_sent(hash);
   if (!mempool_->add(hash, head)) return false;

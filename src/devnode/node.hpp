@@ -56,6 +56,10 @@ class Node {
     return faults_version_.load(std::memory_order_acquire);
   }
 
+  /// A call that takes `work` of one of `workers` workers has arrived: when it will be done, from
+  /// `now` on, after those that came before it.
+  [[nodiscard]] Duration take_turn(Duration work, std::uint64_t workers, TimePoint now);
+
   /// Records a raw transaction; false when it was known. Calls `on_pending` for a new one.
   bool send(const Bytes32& hash, std::uint64_t head);
   /// Hooks of the server, set once before the node serves; called on the thread that causes the
@@ -73,6 +77,9 @@ class Node {
   Stats stats_;
   std::atomic<std::uint64_t> mined_{0};
   std::atomic<std::uint64_t> subscriptions_{0};
+  std::mutex turns_mutex_;
+  /// By worker: when it is free again.
+  std::vector<TimePoint> free_at_;
   mutable std::mutex faults_mutex_;
   std::shared_ptr<const Faults> faults_ = std::make_shared<const Faults>();
   std::atomic<std::uint64_t> faults_version_{1};

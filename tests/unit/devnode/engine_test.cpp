@@ -167,4 +167,16 @@ TEST_CASE("calls are counted by method, unknown ones by name") {
   CHECK(simdjson::minify(Json(n.node.stats().to_json("", names)).root()["requests"]) == "{}");
 }
 
+TEST_CASE("a node with so many workers lets the other calls wait their turn") {
+  EngineFixture f;
+  const TimePoint t0 = TimePoint(std::chrono::hours(1));
+  using std::chrono::milliseconds;
+  CHECK(f.node.take_turn(milliseconds(10), 2, t0) == milliseconds(10));
+  CHECK(f.node.take_turn(milliseconds(30), 2, t0) == milliseconds(30));
+  // Both are at work: the third begins when the first ends, the fourth after that.
+  CHECK(f.node.take_turn(milliseconds(5), 2, t0 + milliseconds(1)) == milliseconds(14));
+  CHECK(f.node.take_turn(milliseconds(5), 2, t0 + milliseconds(1)) == milliseconds(19));
+  CHECK(f.node.take_turn(milliseconds(5), 2, t0 + milliseconds(50)) == milliseconds(5));
+}
+
 }  // namespace sluice::devnode

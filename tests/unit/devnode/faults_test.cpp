@@ -20,7 +20,7 @@ Wire composed(std::string_view faults, bool chunked = false) {
   reply.body = kBody;
   reply.chunked = chunked;
   Wire wire;
-  compose({}, reply, parsed->decide(random), wire);
+  compose({}, reply, parsed->decide("", random), wire);
   return wire;
 }
 
@@ -64,6 +64,7 @@ TEST_CASE("fault sets with a mistake are refused, and the key is named") {
 TEST_CASE("every key is read") {
   const auto faults = Faults::parse(
       R"({"latency":{"min_ms":1,"mean_ms":5,"p99_ms":9,"distribution":"lognormal","tail_ratio":0.1,"tail_ms":50},
+          "latency_by_method":{"eth_call":{"mean_ms":3},"eth_getLogs":80},"workers":4,
           "error_ratio":0.5,"error":{"code":-1,"message":"m","data":{"a":1},"http_status":502},
           "rate_limit_429":0.25,"retry_after":7,"hang":0.125,"disconnect":{"ratio":0.5,"stage":"mid_head"},
           "truncate":1,"garbage":"html","bad_framing":{"ratio":0.5,"kind":"http09"},"slow_body":10,
@@ -74,6 +75,10 @@ TEST_CASE("every key is read") {
   CHECK(faults->latency.shape == Latency::Shape::kLognormal);
   CHECK(faults->latency.p99_ms == 9);
   CHECK(faults->latency.tail_ms == 50);
+  REQUIRE(faults->latency_by_method.size() == 2);
+  CHECK(faults->latency_by_method.at("eth_call").mean_ms == 3);
+  CHECK(faults->latency_by_method.at("eth_getLogs").mean_ms == 80);
+  CHECK(faults->workers == 4);
   CHECK(faults->error_ratio == 0.5);
   CHECK(faults->error_data == R"({"a":1})");
   CHECK(faults->error_status == 502);
@@ -97,6 +102,15 @@ TEST_CASE("every key is read") {
   CHECK(faults->null_results == 1);
   CHECK(faults->covers("b"));
   CHECK_FALSE(faults->covers("c"));
+}
+
+TEST_CASE("a method's own latency is taken in place of the general one") {
+  const auto faults =
+      Faults::parse(R"({"latency":5,"latency_by_method":{"eth_getLogs":80}})", 0).value();
+  Random random(1);
+  CHECK(faults.decide("eth_getLogs", random).latency == std::chrono::milliseconds(80));
+  CHECK(faults.decide("eth_call", random).latency == std::chrono::milliseconds(5));
+  CHECK(faults.decide("", random).latency == std::chrono::milliseconds(5));
 }
 
 TEST_CASE("latency has the mean and the tail that were asked for") {
@@ -136,8 +150,8 @@ TEST_CASE("faults strike at their ratio, the same way for the same seed") {
   Random two(5);
   int hangs = 0;
   for (int i = 0; i < 10'000; ++i) {
-    const Verdict a = faults->decide(one);
-    const Verdict b = faults->decide(two);
+    const Verdict a = faults->decide("", one);
+    const Verdict b = faults->decide("", two);
     CHECK_FALSE(a.hang != b.hang);
     hangs += a.hang ? 1 : 0;
   }
