@@ -171,6 +171,11 @@ void write(Level level, std::string_view event, std::string_view msg, Fields fie
   write_fields(level, event, msg, fields.begin(), fields.size());
 }
 
+void write(Level level, std::string_view event, std::string_view msg,
+           std::span<const Field> fields) {
+  write_fields(level, event, msg, fields.data(), fields.size());
+}
+
 void access(const AccessEntry& entry) {
   if (!enabled(Level::kInfo)) return;
   AccessFields fields;

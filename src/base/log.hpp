@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <type_traits>
 #include <variant>
@@ -70,16 +71,17 @@ struct Field {
   using Value = std::variant<std::string_view, std::int64_t, std::uint64_t, double, bool>;
 
   Field() = default;
-  Field(std::string_view k, std::string_view v) noexcept : key(k), value(v) {}
-  Field(std::string_view k, const char* v) noexcept : key(k), value(std::string_view(v)) {}
+  constexpr Field(std::string_view k, std::string_view v) noexcept : key(k), value(v) {}
+  constexpr Field(std::string_view k, const char* v) noexcept
+      : key(k), value(std::string_view(v)) {}
   /// A template, lest a pointer turn into a bool.
   template <std::same_as<bool> T>
-  Field(std::string_view k, T v) noexcept : key(k), value(v) {}
+  constexpr Field(std::string_view k, T v) noexcept : key(k), value(v) {}
   template <std::floating_point T>
-  Field(std::string_view k, T v) noexcept : key(k), value(static_cast<double>(v)) {}
+  constexpr Field(std::string_view k, T v) noexcept : key(k), value(static_cast<double>(v)) {}
   template <std::integral T>
     requires(!std::same_as<T, bool>)
-  Field(std::string_view k, T v) noexcept : key(k) {
+  constexpr Field(std::string_view k, T v) noexcept : key(k) {
     if constexpr (std::is_signed_v<T>) {
       value = static_cast<std::int64_t>(v);
     } else {
@@ -95,6 +97,8 @@ using Fields = std::initializer_list<Field>;
 
 /// The event is a closed word that machines match on; the message is for people.
 void write(Level level, std::string_view event, std::string_view msg, Fields fields);
+void write(Level level, std::string_view event, std::string_view msg,
+           std::span<const Field> fields);
 
 inline void trace(std::string_view event, std::string_view msg, Fields fields = {}) {
   if (enabled(Level::kTrace)) write(Level::kTrace, event, msg, fields);
