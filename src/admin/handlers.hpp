@@ -2,8 +2,13 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
+
+namespace sluice::events {
+class Hub;
+}
 
 namespace sluice::admin {
 
@@ -24,6 +29,7 @@ struct Handlers {
   std::function<std::string()> metrics;  ///< Prometheus text format 0.0.4
   std::function<std::string()> status;   ///< one JSON value
   std::function<Readiness()> readiness;
+  std::shared_ptr<events::Hub> events;  ///< what /events follows; without it there is no such page
 };
 
 }  // namespace sluice::admin

@@ -12,18 +12,38 @@
 namespace sluice::admin {
 namespace {
 
+/// What a page may look at beyond its path.
+struct Question {
+  std::string_view query;
+  std::optional<std::string_view> last_event_id;
+};
+
+/// The value of `name` in the query: empty where it stands without one, nothing where it is
+/// missing.
+std::optional<std::string_view> parameter(std::string_view query, std::string_view name) noexcept {
+  while (!query.empty()) {
+    const std::size_t end = std::min(query.find('&'), query.size());
+    const std::string_view item = query.substr(0, end);
+    const std::size_t equals = std::min(item.find('='), item.size());
+    if (item.substr(0, equals) == name) return item.substr(std::min(equals + 1, item.size()));
+    query.remove_prefix(std::min(end + 1, query.size()));
+  }
+  return std::nullopt;
+}
+
 struct Page {
   std::string_view path;
-  Response (*render)(const Handlers&, bool verbose);
+  Response (*render)(const Handlers&, const Question&);
   std::string_view
       link;  ///< the text of its link on the first page; none for the first page itself
 };
 
-Response livez(const Handlers&, bool) {
+Response livez(const Handlers&, const Question&) {
   return {.body = "ok\n"};
 }
 
-Response readyz(const Handlers& handlers, bool verbose) {
+Response readyz(const Handlers& handlers, const Question& question) {
+  const bool verbose = parameter(question.query, "verbose").has_value();
   const Readiness now = handlers.readiness();
   Response out;
   out.status = now.ready ? 200 : 503;
@@ -36,27 +56,43 @@ Response readyz(const Handlers& handlers, bool verbose) {
   return out;
 }
 
-Response metrics(const Handlers& handlers, bool) {
+Response metrics(const Handlers& handlers, const Question&) {
   return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = handlers.metrics()};
 }
 
-Response status(const Handlers& handlers, bool) {
+Response status(const Handlers& handlers, const Question&) {
   return {.content_type = "application/json", .body = handlers.status()};
 }
 
-Response links(const Handlers&, bool);
+Response events(const Handlers& handlers, const Question& question) {
+  if (handlers.events == nullptr) return {.status = 404, .body = "no such page\n"};
+  events::Reader::Options options;
+  if (const auto level = parameter(question.query, "level")) {
+    const auto known = log::parse_level(*level);
+    if (!known) return {.status = 400, .body = "level: trace, debug, info, warn or error\n"};
+    options.least = *known;
+  }
+  // The field is what a browser adds when it comes again to the same address.
+  auto after = question.last_event_id;
+  if (!after) after = parameter(question.query, "last_event_id");
+  if (after) options.after = std::string(*after);
+  return {.content_type = "text/event-stream", .body = {}, .follow = std::move(options)};
+}
 
-constexpr std::array<Page, 6> kPages = {{
+Response links(const Handlers&, const Question&);
+
+constexpr std::array<Page, 7> kPages = {{
     {"/", links, ""},
     {"/metrics", metrics, "metrics for Prometheus"},
     {"/status", status, "chains, upstreams, pools and queues as JSON"},
+    {"/events", events, "server-sent events; ?level= and ?last_event_id= as events.md says"},
     {"/readyz", readyz,
      "200 while calls can be served, else 503 and why; ?verbose lists every check"},
     {"/healthz", readyz, "the same as /readyz"},
     {"/livez", livez, "200 while the process runs"},
 }};
 
-Response links(const Handlers&, bool) {
+Response links(const Handlers&, const Question&) {
   Response out;
   out.content_type = "text/html; charset=utf-8";
   out.body =
@@ -70,17 +106,6 @@ Response links(const Handlers&, bool) {
   }
   out.body += "</ul></body></html>\n";
   return out;
-}
-
-/// `?verbose`, alone or among others, with or without a value.
-bool asks_verbose(std::string_view query) noexcept {
-  while (!query.empty()) {
-    const std::size_t end = std::min(query.find('&'), query.size());
-    const std::string_view item = query.substr(0, end);
-    if (item.substr(0, item.find('=')) == "verbose") return true;
-    query.remove_prefix(std::min(end + 1, query.size()));
-  }
-  return false;
 }
 
 }  // namespace
@@ -107,7 +132,7 @@ Response respond(const Request& request, const HostRule& hosts, const Handlers& 
   if (page == kPages.end()) return {.status = 404, .body = "no such page\n"};
   const std::string_view query =
       request.target.substr(std::min(path_end + 1, request.target.size()));
-  return page->render(handlers, asks_verbose(query));
+  return page->render(handlers, {query, request.last_event_id});
 }
 
 std::string http_date(double unix_seconds) {

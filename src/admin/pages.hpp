@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "admin/handlers.hpp"
 #include "admin/host_rule.hpp"
+#include "events/reader.hpp"
 
 namespace sluice::admin {
 
@@ -18,6 +20,8 @@ struct Request {
   bool needs_host = true;  ///< HTTP/1.1 and later
   bool has_origin = false;
   bool has_body = false;
+  /// The field Last-Event-ID, which a browser sends when it comes again.
+  std::optional<std::string_view> last_event_id = std::nullopt;
 };
 
 struct Response {
@@ -26,6 +30,8 @@ struct Response {
   std::string body;
   /// The connection cannot go on: what follows on it is not understood or not wanted.
   bool close = false;
+  /// The body is the stream of events from there on, until either side closes.
+  std::optional<events::Reader::Options> follow = std::nullopt;
 };
 
 /// The whole of the admin port's pages: a decision, no I/O. Throws what a handler throws.

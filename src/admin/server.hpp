@@ -25,6 +25,11 @@ struct Options {
   Duration deadline = std::chrono::seconds(5);
   /// Between requests.
   Duration idle = std::chrono::seconds(30);
+  /// Of /events: how many may follow at once, how much is on its way to one of them, and how often
+  /// a quiet stream shows that it lives.
+  std::size_t readers_max = 16;
+  std::size_t reader_bytes_max = std::size_t{64} * 1024;
+  Duration heartbeat = std::chrono::seconds(15);
 };
 
 /// The side port: read-only pages over HTTP/1.1 without TLS. Owned by the app; every function is

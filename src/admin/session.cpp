@@ -13,6 +13,7 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include "admin/event_stream.hpp"
 #include "base/log.hpp"
 
 namespace sluice::admin {
@@ -55,9 +56,21 @@ void set_fields(http::fields& fields, const Response& response) {
   if (response.status == 405) fields.set(http::field::allow, "GET, HEAD");
 }
 
+/// One of those who follow the events, for as long as it lives.
+class ReaderPlace {
+ public:
+  explicit ReaderPlace(Context& context) : context_(context) { ++context_.readers; }
+  ~ReaderPlace() { --context_.readers; }
+  ReaderPlace(const ReaderPlace&) = delete;
+  ReaderPlace& operator=(const ReaderPlace&) = delete;
+
+ private:
+  Context& context_;
+};
+
 }  // namespace
 
-Session::Session(Stream::socket_type socket, std::shared_ptr<const Context> context)
+Session::Session(Stream::socket_type socket, std::shared_ptr<Context> context)
     : stream_(std::move(socket)),
       // Room for a whole head and the read that brings its end.
       buffer_(context->options.head_bytes_max + kReadBytes),
@@ -103,6 +116,10 @@ asio::awaitable<bool> Session::serve_one() {
   if (!error) {
     const bool head_only = parser.get().method() == http::verb::head;
     const Response response = answer(parser);
+    if (response.follow) {
+      co_await stream_events(response, head_only, parser.get().version());
+      co_return false;
+    }
     more = co_await write(response, head_only, parser.get().version(),
                           parser.get().keep_alive() && !response.close);
   } else if (const std::optional<Response> response = refusal(error)) {
@@ -123,6 +140,8 @@ Response Session::answer(const Parser& parser) const {
   request.hosts = head.count(http::field::host);
   request.needs_host = head.version() >= 11;
   request.has_origin = head.count(http::field::origin) != 0;
+  if (const auto last = head.find("Last-Event-ID"); last != head.end())
+    request.last_event_id = view(last->value());
   request.has_body = parser.chunked() || (length && *length > 0);
   try {
     return respond(request, context_->hosts, context_->handlers);
@@ -151,6 +170,28 @@ asio::awaitable<bool> Session::write(const Response& response, bool head_only, u
     failed = error;
   }
   co_return !failed && keep_alive;
+}
+
+asio::awaitable<void> Session::stream_events(const Response& response, bool head_only,
+                                             unsigned version) {
+  if (context_->readers >= context_->options.readers_max) {
+    // Not a temporary of the co_await expression: g++ 12 destroys such a one twice.
+    const Response busy{.status = 503, .body = "too many follow the events already\n"};
+    co_await write(busy, head_only, version, false);
+    co_return;
+  }
+  stream_.expires_after(context_->options.deadline);
+  http::response<http::empty_body> message(http::status::ok, version);
+  set_fields(message, response);
+  message.keep_alive(false);
+  http::response_serializer<http::empty_body> serializer(message);
+  auto [error, size] = co_await http::async_write_header(stream_, serializer, kTuple);
+  if (error || head_only) co_return;
+  const ReaderPlace place(*context_);
+  co_await follow_events(stream_, context_->handlers.events, *response.follow,
+                         {.bytes_max = context_->options.reader_bytes_max,
+                          .deadline = context_->options.deadline,
+                          .heartbeat = context_->options.heartbeat});
 }
 
 /// Closing with unread bytes would reset the connection and could take the answer from the client's

@@ -22,6 +22,8 @@ struct Context {
   Options options;
   Handlers handlers;
   HostRule hosts;
+  /// How many follow /events now.
+  std::size_t readers = 0;
 };
 
 /// One client's connection: requests one after the other, each under its deadline. Held by its
@@ -30,7 +32,7 @@ class Session {
  public:
   using Stream = boost::beast::tcp_stream;
 
-  Session(Stream::socket_type socket, std::shared_ptr<const Context> context);
+  Session(Stream::socket_type socket, std::shared_ptr<Context> context);
 
   /// To the connection's end. The caller keeps the session alive.
   boost::asio::awaitable<void> run();
@@ -50,12 +52,14 @@ class Session {
   boost::asio::awaitable<bool> serve_one();
   boost::asio::awaitable<bool> write(const Response& response, bool head_only, unsigned version,
                                      bool keep_alive);
+  boost::asio::awaitable<void> stream_events(const Response& response, bool head_only,
+                                             unsigned version);
   boost::asio::awaitable<void> linger();
   [[nodiscard]] Response answer(const Parser& parser) const;
 
   Stream stream_;
   boost::beast::flat_buffer buffer_;
-  std::shared_ptr<const Context> context_;
+  std::shared_ptr<Context> context_;
   TimePoint idle_since_;
   bool answering_ = false;
 };

@@ -192,6 +192,7 @@ proxy::UpstreamSpec Assembly::upstream(const config::Config& config,
                            kept->options().target == options.target;
     auto next = std::make_shared<upstream::Shared>(std::move(options), tls, ceiling_);
     if (same_node) next->inherit(*kept);
+    if (kept != nullptr) next->hand.take_over(kept->hand);
     kept = std::move(next);
   }
   return {.name = upstream.name,

@@ -29,6 +29,11 @@ net::TcpEndpoint endpoint_of(const config::Address& address) {
   return {net::asio::ip::make_address(host), address.port};
 }
 
+/// Tells the events of this process from those of the one before it.
+std::uint64_t boot_number() {
+  return static_cast<std::uint64_t>(unix_time() * 1000);
+}
+
 log::Options log_options(const config::LogConfig& config) {
   return {.level = static_cast<log::Level>(config.level),
           .format = static_cast<log::Format>(config.format)};
@@ -37,7 +42,8 @@ log::Options log_options(const config::LogConfig& config) {
 }  // namespace
 
 Daemon::Daemon()
-    : signals_(loop_.io, SIGTERM, SIGINT, SIGHUP),
+    : events_(std::make_shared<events::Hub>(loop_.io, events::Hub::Options{}, boot_number())),
+      signals_(loop_.io, SIGTERM, SIGINT, SIGHUP),
       environment_(config::system_environment()),
       second_(
           loop_.timers, [](void* self) { static_cast<Daemon*>(self)->every_second(); }, this),
@@ -70,7 +76,7 @@ int Daemon::run(const RunOptions& options) {
   // Connections and calls let go of their pools and loops as the loops are drained and destroyed.
   workers_.clear();
   monitor_.reset();
-  log::info("stopped", "stopped", {{"exit_code", exit_code_}});
+  events_->emit(events::Stopped{.exit_code = exit_code_});
   log::shutdown();
   return exit_code_;
 }
@@ -151,7 +157,8 @@ Result<std::unique_ptr<admin::Server>> Daemon::make_admin(const config::Config& 
       loop_.io, admin::Options{.hosts = config.admin.hosts},
       admin::Handlers{.metrics = [this] { return registry_->render(); },
                       .status = [this] { return status(); },
-                      .readiness = [this] { return readiness(); }});
+                      .readiness = [this] { return readiness(); },
+                      .events = events_});
   if (auto bound = server->bind(endpoint_of(config.admin.listen)); !bound)
     return std::unexpected(bound.error());
   return server;
@@ -230,7 +237,7 @@ void Daemon::announce() {
   line += std::string(R"(],"version":")") + SLUICE_VERSION + "\"}";
   std::printf("%s\n", line.c_str());
   std::fflush(stdout);
-  log::info("ready", "serving", {{"workers", workers_.size()}, {"chains", config_->chains.size()}});
+  events_->emit(events::Ready{.workers = workers_.size(), .chains = config_->chains.size()});
   notify_supervisor("READY=1\nSTATUS=serving");
 }
 
@@ -268,15 +275,14 @@ void Daemon::on_signal(int signal) {
   } else if (phase_ == Phase::kStarting || phase_ == Phase::kServing) {
     begin_shutdown();
   } else {
-    cut("a second signal: calls were cut");
+    cut("second_signal");
   }
 }
 
 void Daemon::begin_shutdown() {
   phase_ = Phase::kDelaying;
   notify_supervisor("STOPPING=1\nSTATUS=draining");
-  log::info("draining", "shutting down: not ready any more",
-            {{"delay_s", seconds(config_->shutdown.delay)}});
+  events_->emit(events::Draining{.delay_s = seconds(config_->shutdown.delay)});
   on_phase_deadline_ = [this] { begin_drain(); };
   phase_deadline_.set(now() + config_->shutdown.delay);
 }
@@ -300,7 +306,7 @@ void Daemon::watch_drain(TimePoint until) {
     phase_deadline_.set(now() + std::chrono::milliseconds(5));
     return;
   }
-  cut("the grace time has passed: calls were cut");
+  cut("grace_over");
 }
 
 void Daemon::cut(std::string_view why) {
@@ -310,7 +316,7 @@ void Daemon::cut(std::string_view why) {
     worker->post([&] { calls.set_value(worker->frontend().cut()); });
     cut += calls.get_future().get();
   }
-  log::warn("calls_cut", why, {{"calls", cut}});
+  events_->emit(events::CallsCut{.reason = why, .calls = cut});
   finish(cut == 0 ? 0 : 3);
 }
 

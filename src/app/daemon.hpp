@@ -15,6 +15,7 @@
 #include "app/listener.hpp"
 #include "app/worker_thread.hpp"
 #include "config/load.hpp"
+#include "events/hub.hpp"
 #include "health/monitor.hpp"
 #include "metrics/registry.hpp"
 #include "net/loop.hpp"
@@ -88,6 +89,7 @@ class Daemon final : public health::Observer {
   metrics::Registry* registry() noexcept { return registry_.get(); }
 
   net::Loop loop_;
+  std::shared_ptr<events::Hub> events_;
   net::asio::signal_set signals_;
   config::Environment environment_;
   RunOptions options_;

@@ -88,7 +88,7 @@ void Daemon::finish_reload(config::Loaded loaded, Result<Materials> materials) {
       ++reloads_ok_;
       last_reload_ok_ = true;
       last_reload_at_ = unix_time();
-      log::info("reloaded", "the configuration was reloaded", {{"chains", config_->chains.size()}});
+      events_->emit(events::Reloaded{.chains = config_->chains.size()});
     }
   }
   notify_supervisor("READY=1");
@@ -98,8 +98,7 @@ void Daemon::finish_reload(config::Loaded loaded, Result<Materials> materials) {
 void Daemon::reload_failed(const std::string& why) {
   ++reloads_failed_;
   last_reload_ok_ = false;
-  log::error("reload_failed", "the configuration was not reloaded, the running one goes on",
-             {{"reason", why}});
+  events_->emit(events::ReloadFailed{.reason = why});
 }
 
 }  // namespace sluice::app

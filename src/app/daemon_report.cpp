@@ -43,6 +43,28 @@ PoolCounts pool_counts(const upstream::Shared& shared) {
 
 using health::word;
 
+/// Which outcomes a sink can have, so that others do not show as zeros for ever.
+struct Delivery {
+  events::Sink sink;
+  std::initializer_list<events::Outcome> outcomes;
+};
+
+void collect_deliveries(const events::Hub& hub, metrics::Emitter& emitter) {
+  using enum events::Outcome;
+  using enum events::Sink;
+  for (const auto& [sink, outcomes] :
+       {Delivery{kLog, {kDelivered}}, Delivery{kHandover, {kDelivered, kDropped}},
+        Delivery{kStream, {kDelivered, kCut}}, Delivery{kControl, {kDelivered, kCut}},
+        Delivery{kWebhook, {kDelivered, kRetried, kRefused, kDropped, kUndelivered}}}) {
+    for (const events::Outcome outcome : outcomes) {
+      emitter.counter(metrics::MetricId::kEventDeliveries,
+                      {events::kSinkWords[static_cast<std::size_t>(sink)],
+                       events::kOutcomeWords[static_cast<std::size_t>(outcome)]},
+                      static_cast<double>(hub.counted(sink, outcome)));
+    }
+  }
+}
+
 std::string upstream_status(const health::UpstreamReport& report, TimePoint now) {
   const PoolCounts pool = pool_counts(*report.shared);
   const upstream::Options& options = report.shared->options();
@@ -80,23 +102,21 @@ void Daemon::probed(const std::string& chain, const std::string& upstream,
 void Daemon::rotation_changed(const std::string& chain, const health::UpstreamTarget& upstream,
                               const policy::RotationChange& change) {
   tell_workers(upstream, change.abandon);
-  const auto tell = [&](log::Level level, std::string_view event, std::string_view text) {
-    log::write(level, event, text,
-               {{"chain", chain},
-                {"upstream", upstream.name},
-                {"from", word(change.from)},
-                {"to", word(change.to)},
-                {"reason", word(change.reason)}});
+  const auto fill = [&](auto event) {
+    event.chain = chain;
+    event.upstream = upstream.name;
+    event.from = word(change.from);
+    event.to = word(change.to);
+    event.reason = word(change.reason);
+    return event;
   };
-  if (change.to == policy::Serving::kIn) {
-    if (phase_ != Phase::kStarting) {
-      registry_->control().recovered(registry_->upstream(registry_->chain(chain), upstream.name));
-    }
-    tell(log::Level::kInfo, "upstream_in", "the upstream is in rotation");
-  } else {
-    tell(log::Level::kWarn, "upstream_out",
-         "the upstream has left the rotation, or stays only for want of others");
+  if (change.to != policy::Serving::kIn) {
+    events_->emit(fill(events::UpstreamOut{}));
+    return;
   }
+  if (phase_ != Phase::kStarting)
+    registry_->control().recovered(registry_->upstream(registry_->chain(chain), upstream.name));
+  events_->emit(fill(events::UpstreamIn{}));
 }
 
 void Daemon::first_probed(const health::UpstreamTarget& upstream) {
@@ -155,6 +175,7 @@ void Daemon::collect(metrics::Emitter& emitter) const {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     emitter.gauge(MetricId::kWorkerLoopLag, {std::to_string(i)}, workers_[i]->lag_s());
   }
+  collect_deliveries(*events_, emitter);
   emitter.gauge(MetricId::kBuildInfo, {SLUICE_VERSION, SLUICE_REVISION, SLUICE_COMPILER}, 1);
 }
 

@@ -19,22 +19,22 @@ std::optional<Number> number(std::string_view text, int base) {
 
 }  // namespace
 
-Reader::Reader(Hub& hub, const Options& options, std::function<void()> on_news)
-    : hub_(hub),
+Reader::Reader(std::shared_ptr<Hub> hub, const Options& options, std::function<void()> on_news)
+    : hub_(std::move(hub)),
       least_(options.least),
       on_news_(std::move(on_news)),
-      next_(hub.kept().next()),
-      next_debug_(hub.kept_debug().next()) {
+      next_(hub_->kept().next()),
+      next_debug_(hub_->kept_debug().next()) {
   if (options.after) resume(*options.after);
-  hub_.add(*this, least_ < log::Level::kInfo);
+  hub_->add(*this, least_ < log::Level::kInfo);
 }
 
 Reader::~Reader() {
-  hub_.remove(*this);
+  hub_->remove(*this);
 }
 
 void Reader::resume(std::string_view after) {
-  next_ = hub_.kept().first();
+  next_ = hub_->kept().first();
   if (after == "0") return;
   const auto dash = after.find('-');
   const auto boot = number<std::uint64_t>(after.substr(0, dash), 16);
@@ -43,9 +43,9 @@ void Reader::resume(std::string_view after) {
                         : number<std::uint64_t>(after.substr(dash + 1), 10);
   if (!boot || !last) {
     gap_ = Hub::make_gap("unknown_id", 0, {});
-  } else if (*boot != hub_.boot()) {
+  } else if (*boot != hub_->boot()) {
     gap_ = Hub::make_gap("restarted", 0, {});
-  } else if (*last >= hub_.kept().next()) {
+  } else if (*last >= hub_->kept().next()) {
     gap_ = Hub::make_gap("unknown_id", 0, {});
   } else {
     // May lie before what is kept: take() tells so.
@@ -54,8 +54,8 @@ void Reader::resume(std::string_view after) {
 }
 
 ToldPtr Reader::step() {
-  const Ring& kept = hub_.kept();
-  const Ring& debug = hub_.kept_debug();
+  const Ring& kept = hub_->kept();
+  const Ring& debug = hub_->kept_debug();
   if (least_ >= log::Level::kInfo) next_debug_ = debug.next();
   next_debug_ = std::max(next_debug_, debug.first());
   for (;;) {
@@ -71,9 +71,9 @@ ToldPtr Reader::step() {
 
 std::vector<ToldPtr> Reader::take(std::size_t bytes_max) {
   std::vector<ToldPtr> out;
-  const std::uint64_t first = hub_.kept().first();
+  const std::uint64_t first = hub_->kept().first();
   if (next_ < first) {
-    gap_ = Hub::make_gap("overrun", first - next_, fmt::format("{:x}-{}", hub_.boot(), first - 1));
+    gap_ = Hub::make_gap("overrun", first - next_, fmt::format("{:x}-{}", hub_->boot(), first - 1));
     next_ = first;
   }
   if (gap_ != nullptr) out.push_back(std::exchange(gap_, nullptr));
@@ -88,8 +88,8 @@ std::vector<ToldPtr> Reader::take(std::size_t bytes_max) {
 }
 
 bool Reader::has_news() const {
-  return gap_ != nullptr || next_ < hub_.kept().next() ||
-         (least_ < log::Level::kInfo && next_debug_ < hub_.kept_debug().next());
+  return gap_ != nullptr || next_ < hub_->kept().next() ||
+         (least_ < log::Level::kInfo && next_debug_ < hub_->kept_debug().next());
 }
 
 void Reader::told(const ToldPtr& /*event*/) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,7 +26,7 @@ class Reader final : public Listener {
   };
 
   /// `on_news` is called whenever there is something to take after there was nothing.
-  Reader(Hub& hub, const Options& options, std::function<void()> on_news);
+  Reader(std::shared_ptr<Hub> hub, const Options& options, std::function<void()> on_news);
   ~Reader() override;
 
   /// The next events, at least one if there is any, then no more than `bytes_max` of JSON. Where
@@ -33,7 +34,7 @@ class Reader final : public Listener {
   [[nodiscard]] std::vector<ToldPtr> take(std::size_t bytes_max);
   [[nodiscard]] bool has_news() const;
   /// Whether events were pushed out of the history before the reader took them.
-  [[nodiscard]] bool overrun() const noexcept { return next_ < hub_.kept().first(); }
+  [[nodiscard]] bool overrun() const noexcept { return next_ < hub_->kept().first(); }
 
   void told(const ToldPtr& event) override;
 
@@ -42,7 +43,8 @@ class Reader final : public Listener {
   /// The next event that passes the level, and steps beyond it; null at the end.
   [[nodiscard]] ToldPtr step();
 
-  Hub& hub_;
+  /// Shared: a session that has been given up may outlive its owner, suspended in its loop.
+  const std::shared_ptr<Hub> hub_;
   const log::Level least_;
   std::function<void()> on_news_;
   std::uint64_t next_;

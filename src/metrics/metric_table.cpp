@@ -40,6 +40,8 @@ constexpr std::array<Metric, kMetricCount> kTable = {{
    "Health from 0 (unusable) to 1."},
   {Id::kUpstreamState, "upstream_state", kGauge, {"chain", "upstream", "state"}, "", kCollector,
    "1 for the state the upstream is in, 0 for every other state."},
+  {Id::kUpstreamOverride, "upstream_override", kGauge, {"chain", "upstream", "setting"}, "", kCollector,
+   "1 while an operator has set it by hand (sluice ctl): drain, weight, breaker or scale."},
   {Id::kUpstreamHeadBlock, "upstream_head_block", kGauge, {"chain", "upstream"}, "", kCollector,
    "Newest block number the upstream is known to have."},
   {Id::kUpstreamLagBlocks, "upstream_lag_blocks", kGauge, {"chain", "upstream"}, "", kCollector,
@@ -81,6 +83,8 @@ constexpr std::array<Metric, kMetricCount> kTable = {{
   {Id::kRetries, "retries_total", kCounter, {"chain", "reason"}, "", "retry",
    "Attempts made because an earlier one failed."},
   // Daemon.
+  {Id::kEventDeliveries, "event_deliveries_total", kCounter, {"sink", "outcome"}, "", kCollector,
+   "Events by where they went and what became of them there; retried counts requests to the webhook, cut counts readers."},
   {Id::kLogDropped, "log_dropped_total", kCounter, {}, "", kBuiltIn,
    "Log lines lost because the log's reader was too slow or refused them."},
   {Id::kConfigReloads, "config_reloads_total", kCounter, {"result"}, "", kCollector,

@@ -26,6 +26,7 @@ constexpr std::size_t kBatchedParamsMax = 8192;
 bool Call::fit(std::size_t upstream, TimePoint now, Fit least) const {
   const upstream::Shared& shared = *chain().spec->upstreams[upstream].shared;
   constexpr auto relaxed = std::memory_order_relaxed;
+  if (!shared.hand.takes_calls()) return false;
   if (!shared.in_rotation.load(relaxed) &&
       (least != Fit::kLastResort || !shared.answering.load(relaxed))) {
     return false;
@@ -67,7 +68,7 @@ std::optional<std::uint32_t> Call::pick(policy::UpstreamSet among, TimePoint now
     constexpr auto relaxed = std::memory_order_relaxed;
     candidates[count++] = {.index = i,
                            .tier = spec.tier,
-                           .weight = spec.weight,
+                           .weight = shared.hand.weight_or(spec.weight),
                            .in_flight = shared.in_flight.load(relaxed),
                            .capacity = shared.options().connections_max,
                            .latency_s = static_cast<double>(shared.latency_ns.load(relaxed)) * 1e-9,
@@ -352,9 +353,10 @@ void Call::no_upstream() {
   }
   const upstream::Shared* owner =
       pinned_ ? chain().spec->upstreams[*pinned_].shared.get() : nullptr;
-  if (owner != nullptr && owner->probed.load() && !owner->in_rotation.load() &&
-      !owner->answering.load()) {
-    // A node that went down takes its filters with it. Clients that are told so make another on a
+  const bool lost = owner != nullptr && owner->probed.load() && !owner->in_rotation.load() &&
+                    !owner->answering.load();
+  if (lost || (owner != nullptr && !owner->hand.takes_calls())) {
+    // A node that went down, or is drained, takes its filters with it. Clients that are told so make another on a
     // node that lives; told to come again, they would wait for as long as the node is away.
     fail(CallOutcome::kUnavailable, 200, -32000, "filter not found", "filter_lost");
     return;

@@ -99,6 +99,7 @@ void Worker::standing_changed(const upstream::Shared& shared, bool abandon) {
   if (kept == pools_.end()) return;
   const WatchedPool watched = kept->second;
   if (abandon) watched.pool->upstream_lost();
+  if (!shared.hand.takes_calls()) watched.pool->close_idle();
   if (shared.in_rotation.load()) watched.pool->fill(now());
   // Routing may end calls, and register them anew.
   std::vector<std::uint64_t> keys;

@@ -41,18 +41,23 @@ Connection* Pool::take_fresh(TimePoint now) {
 void Pool::fill(TimePoint now) {
   // No address yet: the name is still being looked up.
   if (shared_->endpoints()->empty()) return;
+  if (!shared_->hand.takes_calls()) return;
   while (!retired_ && connections_.size() < connections_min_ && take_fresh(now) != nullptr) {
   }
 }
 
-void Pool::retire() {
-  retired_ = true;
+void Pool::close_idle() {
   const net::Ref<Pool> self(this);
   while (!idle_.empty()) {
     Connection& connection = *idle_.back();
     idle_.pop_back();
     connection.close(CloseReason::kRetired);
   }
+}
+
+void Pool::retire() {
+  retired_ = true;
+  close_idle();
 }
 
 void Pool::upstream_lost() {
@@ -79,7 +84,7 @@ void Pool::close_all() {
 }
 
 void Pool::connection_idle(Connection& connection) {
-  if (retired_) {
+  if (retired_ || !shared_->hand.takes_calls()) {
     connection.close(CloseReason::kRetired);
     return;
   }

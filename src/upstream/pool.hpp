@@ -40,6 +40,8 @@ class Pool final : public ConnectionOwner {
   [[nodiscard]] Connection* take_fresh(TimePoint now);
   /// Dials until the minimum is there.
   void fill(TimePoint now);
+  /// Closes what is idle now: its upstream gets no calls.
+  void close_idle();
   /// Closes what is idle now and what is busy when its call ends. Goes on dialling for calls that
   /// began under the configuration that knew it.
   void retire();

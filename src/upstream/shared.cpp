@@ -15,6 +15,13 @@ bool take_below(std::atomic<std::uint32_t>& used, std::uint32_t max) noexcept {
 
 }  // namespace
 
+void Hand::take_over(const Hand& earlier) noexcept {
+  drained.store(earlier.drained.load());
+  weight.store(earlier.weight.load());
+  connections.store(earlier.connections.load());
+  for (std::size_t i = 0; i < breakers.size(); ++i) breakers[i].store(earlier.breakers[i].load());
+}
+
 Shared::Shared(Options options, std::shared_ptr<net::ClientTls> tls,
                std::shared_ptr<Ceiling> ceiling)
     : options_(std::move(options)),

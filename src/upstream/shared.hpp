@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -19,6 +21,36 @@ namespace sluice::upstream {
 struct Ceiling {
   std::atomic<std::uint32_t> used{0};
   std::atomic<std::uint32_t> max{4096};
+};
+
+/// What an operator has set by hand for one upstream (`sluice ctl`), and whoever decides looks at
+/// first. Written by the control thread, read by all; lives on across reloads under the upstream's
+/// name, until it is taken back.
+struct Hand {
+  enum class Breaker : std::uint8_t { kAuto, kOpen, kClosed };
+  static constexpr std::size_t kClassesMax = 16;
+  static constexpr std::uint32_t kAuto = UINT32_MAX;
+
+  /// Gets no new calls; those under way end, and its idle connections are closed.
+  std::atomic<bool> drained{false};
+  /// In place of the configured weight; kAuto: that one holds.
+  std::atomic<std::uint32_t> weight{kAuto};
+  /// How many connections the pool aims to have; kAuto: as the configuration or the scaler says.
+  std::atomic<std::uint32_t> connections{kAuto};
+  /// By method class.
+  std::array<std::atomic<Breaker>, kClassesMax> breakers{};
+
+  [[nodiscard]] bool takes_calls() const noexcept {
+    return !drained.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] double weight_or(double configured) const noexcept {
+    const std::uint32_t set = weight.load(std::memory_order_relaxed);
+    return set == kAuto ? configured : static_cast<double>(set);
+  }
+  [[nodiscard]] Breaker breaker(std::size_t method_class) const noexcept {
+    return breakers[method_class].load(std::memory_order_relaxed);
+  }
+  void take_over(const Hand& earlier) noexcept;
 };
 
 /// What all workers and the control thread share about one upstream: permits, in-flight calls, what
@@ -93,6 +125,7 @@ class Shared {
   /// Blocks behind the chain's head.
   std::atomic<std::uint64_t> lag{0};
   std::atomic<double> score{1.0};
+  alignas(64) Hand hand;
 
  private:
   const Options options_;

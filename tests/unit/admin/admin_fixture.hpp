@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <future>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "admin/server.hpp"
+#include "events/hub.hpp"
 #include "support/catch.hpp"
 
 namespace sluice::admin {
@@ -34,7 +36,8 @@ inline Handlers handlers() {
 class Running {
  public:
   explicit Running(Options options = {}, Handlers pages = handlers())
-      : server_(io_, std::move(options), std::move(pages)) {
+      : hub_(std::make_shared<events::Hub>(io_, events::Hub::Options{.kept = 64}, 0xb)),
+        server_(io_, std::move(options), with_events(std::move(pages))) {
     REQUIRE(server_.bind(kLoopback).has_value());
     port_ = server_.port();
     server_.start();
@@ -58,10 +61,27 @@ class Running {
     return result.get();
   }
   [[nodiscard]] std::uint16_t port() const { return port_; }
+  /// On the server's thread, as everybody who tells of something.
+  template <class E>
+  void emit(const E& event) {
+    on_thread([&](Server&) {
+      hub_->emit(event);
+      return 0;
+    });
+  }
+  [[nodiscard]] std::uint64_t cut() const {
+    return hub_->counted(events::Sink::kStream, events::Outcome::kCut);
+  }
 
  private:
+  [[nodiscard]] Handlers with_events(Handlers pages) {
+    pages.events = hub_;
+    return pages;
+  }
+
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
+  std::shared_ptr<events::Hub> hub_;
   Server server_;
   std::uint16_t port_ = 0;
   std::thread thread_;
@@ -112,6 +132,16 @@ class Raw {
     while (held_.size() < size) {
       if (!more()) return {};
     }
+    const std::string out = held_.substr(0, size);
+    held_.erase(0, size);
+    return out;
+  }
+  /// All that has come, once it holds `text`; what comes after it stays. Empty if it never does.
+  std::string until(std::string_view text) {
+    while (held_.find(text) == std::string::npos) {
+      if (!more()) return {};
+    }
+    const std::size_t size = held_.find(text) + text.size();
     const std::string out = held_.substr(0, size);
     held_.erase(0, size);
     return out;

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "events/hub.hpp"
 #include "support/catch.hpp"
 
 using namespace sluice::admin;
@@ -171,4 +172,40 @@ TEST_CASE("a Host that somebody else can own is refused") {
 TEST_CASE("a date is that of HTTP") {
   CHECK(http_date(784111777.9) == "Sun, 06 Nov 1994 08:49:37 GMT");
   CHECK(http_date(0) == "Thu, 01 Jan 1970 00:00:00 GMT");
+}
+
+TEST_CASE("the events page says from where and how grave") {
+  struct Row {
+    std::string_view target;
+    const char* field;
+    unsigned status;
+    sluice::log::Level least;
+    const char* after;
+  };
+  using enum sluice::log::Level;
+  boost::asio::io_context io;
+  Handlers with = handlers();
+  with.events = std::make_shared<sluice::events::Hub>(io, sluice::events::Hub::Options{}, 1);
+  for (const Row& row : {
+           Row{"/events", nullptr, 200, kInfo, nullptr},
+           Row{"/events?level=debug", nullptr, 200, kDebug, nullptr},
+           Row{"/events?last_event_id=1-5&level=warn", nullptr, 200, kWarn, "1-5"},
+           Row{"/events?last_event_id=", nullptr, 200, kInfo, ""},
+           Row{"/events", "1-7", 200, kInfo, "1-7"},
+           Row{"/events?last_event_id=1-5", "1-7", 200, kInfo, "1-7"},
+           Row{"/events?level=loud", nullptr, 400, kInfo, nullptr},
+           Row{"/events?level=", nullptr, 400, kInfo, nullptr},
+       }) {
+    CAPTURE(row.target);
+    Request request = get(row.target);
+    if (row.field != nullptr) request.last_event_id = row.field;
+    const Response got = respond(request, {}, with);
+    CHECK(got.status == row.status);
+    REQUIRE(got.follow.has_value() == (row.status == 200));
+    if (!got.follow) continue;
+    CHECK(got.content_type == "text/event-stream");
+    CHECK(got.follow->least == row.least);
+    CHECK(got.follow->after.has_value() == (row.after != nullptr));
+    if (row.after != nullptr) CHECK(*got.follow->after == row.after);
+  }
 }

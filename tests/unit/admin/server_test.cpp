@@ -271,10 +271,15 @@ TEST_CASE("a server may end before its loop, and its loop before it ends") {
   io->run();  // ends: nothing is left
   io->restart();
   {
-    Server server(*io, {}, handlers());
+    Handlers with_events = handlers();
+    with_events.events =
+        std::make_shared<sluice::events::Hub>(*io, sluice::events::Hub::Options{}, 1);
+    Server server(*io, {}, with_events);
     REQUIRE(server.bind(kLoopback).has_value());
     server.start();
     Raw client(server.port());
+    Raw reader(server.port());
+    REQUIRE(reader.send("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     io->poll();
   }
   io.reset();  // destroys what was still suspended

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <set>
 #include <string>
 #include <thread>
@@ -19,8 +20,10 @@ namespace {
 
 struct Fixture {
   net::asio::io_context io;
-  Hub hub;
-  explicit Fixture(const Hub::Options& options = {}) : hub(io, options, 0xabc) {}
+  std::shared_ptr<Hub> shared;
+  Hub& hub;
+  explicit Fixture(const Hub::Options& options = {})
+      : shared(std::make_shared<Hub>(io, options, 0xabc)), hub(*shared) {}
   void reloaded(std::uint64_t chains) { hub.emit(Reloaded{.chains = chains}); }
 };
 
@@ -95,7 +98,7 @@ TEST_CASE("a reader gets what comes after it began, in order and in bounded piec
   Fixture f;
   f.reloaded(1);
   int news = 0;
-  Reader reader(f.hub, {}, [&] { ++news; });
+  Reader reader(f.shared, {}, [&] { ++news; });
   CHECK_FALSE(reader.has_news());
   CHECK(reader.take(1000).empty());
   for (std::uint64_t i = 0; i < 5; ++i) f.reloaded(i);
@@ -130,7 +133,7 @@ TEST_CASE("a reader resumes by id, and is told what is missing") {
            Row{"signed", "abc--1", nullptr, R"("reason":"unknown_id")"},
        }) {
     CAPTURE(test.name);
-    Reader reader(f.hub, {.after = test.after}, [] {});
+    Reader reader(f.shared, {.after = test.after}, [] {});
     const auto events = reader.take(100000);
     if (test.expected != nullptr) {
       CHECK(names(events) == test.expected);
@@ -139,13 +142,13 @@ TEST_CASE("a reader resumes by id, and is told what is missing") {
     CHECK(names(events) == "gap " + all);
     CHECK(events[0]->json.find(test.gap) != std::string::npos);
   }
-  Reader everything(f.hub, {.after = "0"}, [] {});
+  Reader everything(f.shared, {.after = "0"}, [] {});
   CHECK(names(everything.take(100000)) == all);
 }
 
 TEST_CASE("a reader that is overrun is told how many it has missed") {
   Fixture f(Hub::Options{.kept = 4});
-  Reader reader(f.hub, {}, [] {});
+  Reader reader(f.shared, {}, [] {});
   for (std::uint64_t i = 1; i <= 4; ++i) f.reloaded(i);
   CHECK_FALSE(reader.overrun());
   for (std::uint64_t i = 5; i <= 9; ++i) f.reloaded(i);
@@ -165,8 +168,8 @@ TEST_CASE("events of debug level are only for those who ask, have no id and disp
   f.hub.emit(ConnectionCreated{.chain = "main"});
   CHECK(f.hub.newest_order() == 0);
   {
-    Reader all(f.hub, {.least = log::Level::kDebug}, [] {});
-    Reader plain(f.hub, {}, [] {});
+    Reader all(f.shared, {.least = log::Level::kDebug}, [] {});
+    Reader plain(f.shared, {}, [] {});
     CHECK(f.hub.wants(Kind::kConnectionCreated));
     f.hub.emit(ConnectionCreated{.chain = "lost"});
     f.reloaded(1);
@@ -182,7 +185,7 @@ TEST_CASE("events of debug level are only for those who ask, have no id and disp
 
 TEST_CASE("a reader may ask for grave events only") {
   Fixture f;
-  Reader reader(f.hub, {.least = log::Level::kWarn, .after = "0"}, [] {});
+  Reader reader(f.shared, {.least = log::Level::kWarn, .after = "0"}, [] {});
   f.reloaded(1);
   f.hub.emit(CallsCut{.reason = "x", .calls = 1});
   f.reloaded(2);
@@ -192,7 +195,7 @@ TEST_CASE("a reader may ask for grave events only") {
 
 TEST_CASE("a burst of debug events is sampled") {
   Fixture f(Hub::Options{.kept_debug = 100, .debug_per_s = 3});
-  Reader reader(f.hub, {.least = log::Level::kDebug}, [] {});
+  Reader reader(f.shared, {.least = log::Level::kDebug}, [] {});
   for (int i = 0; i < 50; ++i) f.hub.emit(ConnectionCreated{});
   const std::size_t got = reader.take(1000000).size();
   // The second may turn once in between.

@@ -74,6 +74,8 @@ inline void collect_everything(Emitter& emit) {
   emit.gauge(Id::kPoolTargetConnections, {chain, upstream}, 8);
   emit.gauge(Id::kPoolUtilization, {chain, upstream}, 0.5);
   emit.gauge(Id::kQueueDepth, {chain, "normal"}, 3);
+  emit.one_hot(Id::kUpstreamOverride, {chain, upstream}, kStates, 0);
+  emit.counter(Id::kEventDeliveries, {"log", "delivered"}, 7);
   emit.counter(Id::kConfigReloads, {"applied"}, 4);
   emit.gauge(Id::kConfigLastReloadSuccessful, {}, 1);
   emit.gauge(Id::kConfigLastReloadSuccessTimestamp, {}, 1.7e9);
