@@ -9,6 +9,7 @@
 
 #include <unistd.h>
 
+#include "app/json.hpp"
 #include "app/supervisor.hpp"
 #include "app/words.hpp"
 #include "base/log.hpp"
@@ -70,6 +71,7 @@ int Daemon::run(const RunOptions& options) {
   loop_.io.run();
   if (loader_.joinable()) loader_.join();
   listeners_.clear();
+  control_.reset();
   admin_.reset();
   if (monitor_) monitor_->stop();
   for (const auto& worker : workers_) worker->stop();
@@ -98,9 +100,11 @@ bool Daemon::start(const RunOptions& options) {
     std::fprintf(stderr, "error: %s\n", bound.error().detail.c_str());
     return false;
   }
+  if (!open_control(*prepared.config)) return false;
   start_workers(*prepared.config);
   last_reload_at_ = unix_time();
   commit(std::move(prepared));
+  if (control_ != nullptr) control_->start();
   wait_signal();
   every_second();
   wait_until_serving(now() + std::chrono::seconds(2));
@@ -234,7 +238,9 @@ void Daemon::announce() {
   for (std::size_t i = 0; i < config_->chains.size(); ++i) {
     line += (i == 0 ? "\"" : ",\"") + config_->chains[i].name + "\"";
   }
-  line += std::string(R"(],"version":")") + SLUICE_VERSION + "\"}";
+  line += "]";
+  if (control_ != nullptr) line += ",\"socket\":" + json_text(control_->path());
+  line += std::string(R"(,"version":")") + SLUICE_VERSION + "\"}";
   std::printf("%s\n", line.c_str());
   std::fflush(stdout);
   events_->emit(events::Ready{.workers = workers_.size(), .chains = config_->chains.size()});
@@ -330,6 +336,7 @@ void Daemon::finish(int code) {
 
 void Daemon::every_second() {
   for (const auto& worker : workers_) worker->measure_lag();
+  take_rates();
   second_.set(now() + std::chrono::seconds(1));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,9 +11,12 @@
 
 #include <boost/asio/signal_set.hpp>
 
+#include "admin/control_server.hpp"
 #include "admin/server.hpp"
 #include "app/assembly.hpp"
 #include "app/listener.hpp"
+#include "app/overload_watch.hpp"
+#include "app/rates.hpp"
 #include "app/worker_thread.hpp"
 #include "config/load.hpp"
 #include "events/hub.hpp"
@@ -71,6 +75,7 @@ class Daemon final : public health::Observer {
   void begin_reload();
   void finish_reload(config::Loaded loaded, Result<Materials> materials);
   void reload_failed(const std::string& why);
+  void reload_over(bool ok, const std::string& why);
   [[nodiscard]] std::optional<std::string> forbids(const config::Config& next) const;
 
   void begin_shutdown();
@@ -80,13 +85,33 @@ class Daemon final : public health::Observer {
   void cut(std::string_view why);
   void finish(int code);
 
-  void tell_workers(const health::UpstreamTarget& upstream, bool abandon);
   void collect(metrics::Emitter& emitter) const;
   [[nodiscard]] std::string status() const;
+  [[nodiscard]] std::string chain_status(const health::ChainReport& report, TimePoint time) const;
   [[nodiscard]] admin::Readiness readiness() const;
   void every_second();
 
   metrics::Registry* registry() noexcept { return registry_.get(); }
+
+  // What an operator does by hand; daemon_control.cpp.
+  [[nodiscard]] bool open_control(const config::Config& config);
+  void control(const admin::ControlRequest& request, const admin::ControlAnswer& answer);
+  void control_reload(const admin::ControlAnswer& answer);
+  [[nodiscard]] admin::ControlReply set_by_hand(const admin::ControlRequest& request);
+  struct Place {
+    const proxy::ChainSpec* chain = nullptr;
+    const proxy::UpstreamSpec* upstream = nullptr;
+  };
+  [[nodiscard]] Result<Place> find_upstream(const std::string& target) const;
+  [[nodiscard]] admin::ControlReply drain(const Place& place, bool drained);
+  [[nodiscard]] admin::ControlReply set_weight(const Place& place, const std::string& value);
+  [[nodiscard]] admin::ControlReply set_scale(const Place& place, const std::string& value);
+  [[nodiscard]] admin::ControlReply set_breaker(const Place& place, const std::string& klass,
+                                                const std::string& value);
+  void take_rates();
+  void tell_override(const Place& place, std::string_view setting, const std::string& before,
+                     const std::string& value);
+  void tell_workers(const std::shared_ptr<upstream::Shared>& shared, bool abandon);
 
   net::Loop loop_;
   std::shared_ptr<events::Hub> events_;
@@ -101,7 +126,10 @@ class Daemon final : public health::Observer {
   std::unique_ptr<health::Monitor> monitor_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<admin::Server> admin_;
+  std::unique_ptr<admin::ControlServer> control_;
   ConnectionTable connections_;
+  Rates rates_;
+  std::map<std::string, OverloadWatch> overloads_;
   std::shared_ptr<const frontend::TrustedNetworks> trusted_;
   std::map<std::pair<std::string, std::string>, double> certificates_;
   net::Deadline second_;
@@ -110,12 +138,16 @@ class Daemon final : public health::Observer {
   std::thread loader_;
   bool reloading_ = false;
   bool reload_again_ = false;
+  /// Who waits for the reload that is under way, and who for the one after it.
+  std::vector<admin::ControlAnswer> reload_waiters_;
+  std::vector<admin::ControlAnswer> next_reload_waiters_;
   std::uint64_t reloads_ok_ = 0;
   std::uint64_t reloads_failed_ = 0;
   bool last_reload_ok_ = true;
   double last_reload_at_ = 0;
   Phase phase_ = Phase::kStarting;
   int exit_code_ = 0;
+  const TimePoint started_ = now();
 };
 
 }  // namespace sluice::app

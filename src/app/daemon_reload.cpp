@@ -18,6 +18,8 @@ void Daemon::begin_reload() {
     return;
   }
   reloading_ = true;
+  for (auto& waiter : std::exchange(next_reload_waiters_, {}))
+    reload_waiters_.push_back(std::move(waiter));
   notify_supervisor("RELOADING=1");
   if (loader_.joinable()) loader_.join();
   // Files and certificates are read aside: probes and scrapes go on.
@@ -89,6 +91,7 @@ void Daemon::finish_reload(config::Loaded loaded, Result<Materials> materials) {
       last_reload_ok_ = true;
       last_reload_at_ = unix_time();
       events_->emit(events::Reloaded{.chains = config_->chains.size()});
+      reload_over(true, {});
     }
   }
   notify_supervisor("READY=1");
@@ -99,6 +102,7 @@ void Daemon::reload_failed(const std::string& why) {
   ++reloads_failed_;
   last_reload_ok_ = false;
   events_->emit(events::ReloadFailed{.reason = why});
+  reload_over(false, why);
 }
 
 }  // namespace sluice::app

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "app/daemon.hpp"
-#include "base/log.hpp"
-#include "jsonrpc/write.hpp"
+#include "app/json.hpp"
+#include "ethereum/method.hpp"
 
 namespace sluice::app {
 
@@ -16,12 +16,6 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kServingWords = {"out", "in", "degraded"};
 constexpr std::array<std::string_view, 4> kPoolStates = {"idle", "busy", "connecting", "draining"};
-
-std::string json_text(std::string_view text) {
-  std::string out = "\"";
-  jsonrpc::append_escaped(out, text);
-  return out + "\"";
-}
 
 std::uint32_t clamp_difference(std::uint32_t a, std::uint32_t b) {
   return a > b ? a - b : 0;
@@ -65,7 +59,48 @@ void collect_deliveries(const events::Hub& hub, metrics::Emitter& emitter) {
   }
 }
 
-std::string upstream_status(const health::UpstreamReport& report, TimePoint now) {
+constexpr std::array<std::string_view, 4> kSettings = {"drain", "weight", "breaker", "scale"};
+constexpr std::array<std::string_view, 4> kPriorityWords = {"critical", "high", "normal", "low"};
+
+/// By kSettings: what of it an operator has set.
+std::array<bool, 4> overrides(const upstream::Hand& hand) {
+  bool breaker = false;
+  for (const auto& one : hand.breakers)
+    breaker = breaker || one.load() != upstream::Hand::Breaker::kAuto;
+  return {hand.drained.load(), hand.weight.load() != upstream::Hand::kAuto, breaker,
+          hand.connections.load() != upstream::Hand::kAuto};
+}
+
+/// What is not set is not there.
+std::string override_status(const upstream::Hand& hand) {
+  std::string out;
+  const auto next = [&out] { return std::string_view(out.empty() ? "" : ","); };
+  if (hand.drained.load()) out += R"("drained":true)";
+  if (const auto weight = hand.weight.load(); weight != upstream::Hand::kAuto)
+    fmt::format_to(std::back_inserter(out), R"({}"weight":{})", next(), weight);
+  if (const auto connections = hand.connections.load(); connections != upstream::Hand::kAuto)
+    fmt::format_to(std::back_inserter(out), R"({}"connections":{})", next(), connections);
+  std::string breakers;
+  for (std::size_t i = 0; i < ethereum::kMethodClasses; ++i) {
+    const auto state = hand.breaker(i);
+    if (state == upstream::Hand::Breaker::kAuto) continue;
+    fmt::format_to(std::back_inserter(breakers), R"({}"{}":"{}")", breakers.empty() ? "" : ",",
+                   ethereum::word(static_cast<ethereum::MethodClass>(i)),
+                   state == upstream::Hand::Breaker::kOpen ? "open" : "closed");
+  }
+  if (!breakers.empty())
+    fmt::format_to(std::back_inserter(out), R"({}"breakers":{{{}}})", next(), breakers);
+  return "{" + out + "}";
+}
+
+std::string rate_status(const Rate& rate) {
+  return fmt::format(
+      R"("rate":{{"attempts_per_s":{:.2f},"failures_per_s":{:.2f},"p50_ms":{:.3f},"p99_ms":{:.3f}}})",
+      rate.attempts_per_s, rate.failures_per_s, rate.p50_s * 1e3, rate.p99_s * 1e3);
+}
+
+std::string upstream_status(const health::UpstreamReport& report, const proxy::UpstreamSpec* spec,
+                            const Rate& rate, TimePoint now) {
   const PoolCounts pool = pool_counts(*report.shared);
   const upstream::Options& options = report.shared->options();
   const auto ms_until = [now](std::int64_t until_ns) {
@@ -76,14 +111,17 @@ std::string upstream_status(const health::UpstreamReport& report, TimePoint now)
       std::back_inserter(out),
       R"({{"name":{},"url":"{}://{}:{}","state":"{}","reason":"{}","score":{:.3f},"score_parts":{{"errors":{:.3f},)"
       R"("latency":{:.3f},"freshness":{:.3f}}},"head":{},"lag_blocks":{},"consecutive_failures":{},)"
-      R"("response_time_ms":{:.3f},"throttled_ms":{},"unbatched_ms":{},"connections":{{"idle":{},"busy":{},"connecting":{},"max":{}}}}})",
+      R"("response_time_ms":{:.3f},"throttled_ms":{},"unbatched_ms":{},"connections":{{"idle":{},"busy":{},"connecting":{},"max":{}}},)"
+      R"("tier":{},"weight":{},"in_flight":{},"override":{},{}}})",
       json_text(report.name), options.tls ? "https" : "http", options.host, options.port,
       word(report.serving), word(report.reason), report.score.total(), report.score.errors,
       report.score.latency, report.score.freshness, report.head, report.lag,
       report.consecutive_failures, static_cast<double>(report.shared->latency_ns.load()) * 1e-6,
       ms_until(report.shared->throttled_until_ns.load()),
       ms_until(report.shared->unbatched_until_ns.load()), pool.idle, pool.busy, pool.connecting,
-      pool.max);
+      pool.max, spec != nullptr ? spec->tier : 1,
+      report.shared->hand.weight_or(spec != nullptr ? spec->weight : 1),
+      report.shared->in_flight.load(), override_status(report.shared->hand), rate_status(rate));
   return out;
 }
 
@@ -101,7 +139,7 @@ void Daemon::probed(const std::string& chain, const std::string& upstream,
 
 void Daemon::rotation_changed(const std::string& chain, const health::UpstreamTarget& upstream,
                               const policy::RotationChange& change) {
-  tell_workers(upstream, change.abandon);
+  tell_workers(upstream.shared, change.abandon);
   const auto fill = [&](auto event) {
     event.chain = chain;
     event.upstream = upstream.name;
@@ -120,14 +158,13 @@ void Daemon::rotation_changed(const std::string& chain, const health::UpstreamTa
 }
 
 void Daemon::first_probed(const health::UpstreamTarget& upstream) {
-  tell_workers(upstream, false);
+  tell_workers(upstream.shared, false);
 }
 
-void Daemon::tell_workers(const health::UpstreamTarget& upstream, bool abandon) {
+void Daemon::tell_workers(const std::shared_ptr<upstream::Shared>& shared, bool abandon) {
   for (const auto& worker : workers_) {
-    worker->post([&w = worker->worker(), shared = upstream.shared, abandon] {
-      w.standing_changed(*shared, abandon);
-    });
+    worker->post(
+        [&w = worker->worker(), shared, abandon] { w.standing_changed(*shared, abandon); });
   }
 }
 
@@ -140,6 +177,11 @@ void Daemon::collect(metrics::Emitter& emitter) const {
       emitter.gauge(MetricId::kUpstreamHealthScore, labels, upstream.score.total());
       emitter.one_hot(MetricId::kUpstreamState, labels, kServingWords,
                       static_cast<std::size_t>(upstream.serving));
+      const auto set = overrides(upstream.shared->hand);
+      for (std::size_t i = 0; i < kSettings.size(); ++i) {
+        emitter.gauge(MetricId::kUpstreamOverride, {chain.name, upstream.name, kSettings[i]},
+                      set[i] ? 1 : 0);
+      }
       emitter.gauge(MetricId::kUpstreamHeadBlock, labels, static_cast<double>(upstream.head));
       emitter.gauge(MetricId::kUpstreamLagBlocks, labels, static_cast<double>(upstream.lag));
       emitter.gauge(MetricId::kUpstreamConsecutiveFailures, labels, upstream.consecutive_failures);
@@ -155,11 +197,10 @@ void Daemon::collect(metrics::Emitter& emitter) const {
                     pool.max == 0 ? 0 : static_cast<double>(pool.busy) / pool.max);
     }
   }
-  constexpr std::array<std::string_view, 4> kPriorities = {"critical", "high", "normal", "low"};
   for (const auto& chain : snapshot_->chains) {
-    for (std::size_t i = 0; i < kPriorities.size(); ++i) {
+    for (std::size_t i = 0; i < kPriorityWords.size(); ++i) {
       emitter.gauge(
-          MetricId::kQueueDepth, {chain.name, kPriorities[i]},
+          MetricId::kQueueDepth, {chain.name, kPriorityWords[i]},
           static_cast<double>(chain.shared->queue.depth(static_cast<policy::Priority>(i))));
     }
   }
@@ -179,25 +220,43 @@ void Daemon::collect(metrics::Emitter& emitter) const {
   emitter.gauge(MetricId::kBuildInfo, {SLUICE_VERSION, SLUICE_REVISION, SLUICE_COMPILER}, 1);
 }
 
+std::string Daemon::chain_status(const health::ChainReport& report, TimePoint time) const {
+  const auto chain = std::ranges::find(snapshot_->chains, report.name, &proxy::ChainSpec::name);
+  std::string out = fmt::format(R"({{"name":{},"chain_id":{},"head":{})", json_text(report.name),
+                                report.chain_id, report.head);
+  if (chain != snapshot_->chains.end()) {
+    fmt::format_to(std::back_inserter(out), R"(,"strategy":"{}","in_flight":{},"queue":{{)",
+                   chain->strategy, registry_->totals(chain->slot).in_flight);
+    for (std::size_t i = 0; i < kPriorityWords.size(); ++i) {
+      fmt::format_to(std::back_inserter(out), R"({}"{}":{})", i == 0 ? "" : ",", kPriorityWords[i],
+                     chain->shared->queue.depth(static_cast<policy::Priority>(i)));
+    }
+    out += "}";
+  }
+  out += R"(,"upstreams":[)";
+  for (std::size_t i = 0; i < report.upstreams.size(); ++i) {
+    const proxy::UpstreamSpec* spec = nullptr;
+    if (chain != snapshot_->chains.end() && i < chain->upstreams.size())
+      spec = &chain->upstreams[i];
+    if (i != 0) out += ",";
+    out += upstream_status(report.upstreams[i], spec,
+                           spec != nullptr ? rates_.of(spec->slot) : Rate{}, time);
+  }
+  return out + "]}";
+}
+
 std::string Daemon::status() const {
   constexpr std::array<std::string_view, 5> kPhases = {"starting", "serving", "draining",
                                                        "draining", "stopping"};
   const TimePoint time = now();
-  std::string out =
-      fmt::format(R"({{"version":"{}","phase":"{}","workers":{},"chains":[)", SLUICE_VERSION,
-                  kPhases[static_cast<std::size_t>(phase_)], workers_.size());
-  bool first_chain = true;
+  std::string out = fmt::format(
+      R"({{"version":"{}","phase":"{}","uptime_s":{:.1f},"workers":{},"client_connections":{},"chains":[)",
+      SLUICE_VERSION, kPhases[static_cast<std::size_t>(phase_)], seconds(time - started_),
+      workers_.size(), registry_->client_connections());
+  bool first = true;
   for (const auto& chain : monitor_->report()) {
-    fmt::format_to(std::back_inserter(out),
-                   R"({}{{"name":{},"chain_id":{},"head":{},"upstreams":[)", first_chain ? "" : ",",
-                   json_text(chain.name), chain.chain_id, chain.head);
-    first_chain = false;
-    bool first = true;
-    for (const auto& upstream : chain.upstreams) {
-      if (!std::exchange(first, false)) out += ",";
-      out += upstream_status(upstream, time);
-    }
-    out += "]}";
+    if (!std::exchange(first, false)) out += ",";
+    out += chain_status(chain, time);
   }
   fmt::format_to(std::back_inserter(out),
                  R"(],"reloads":{{"succeeded":{},"failed":{},"last_succeeded":{}}}}})", reloads_ok_,
@@ -217,8 +276,9 @@ admin::Readiness Daemon::readiness() const {
                                    : "draining");
   for (const auto& chain : monitor_->report()) {
     std::size_t in = 0;
-    for (const auto& upstream : chain.upstreams)
-      in += upstream.serving != policy::Serving::kOut ? 1 : 0;
+    for (const auto& upstream : chain.upstreams) {
+      if (upstream.serving != policy::Serving::kOut && upstream.shared->hand.takes_calls()) ++in;
+    }
     add("chain " + chain.name, in != 0,
         fmt::format("{} of {} upstreams in rotation", in, chain.upstreams.size()));
   }

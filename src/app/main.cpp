@@ -2,6 +2,7 @@
 // The command line: arguments to a command to its exit code, and nothing else.
 #include <cstdio>
 #include <exception>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include "app/commands.hpp"
+#include "app/ctl.hpp"
 #include "app/daemon.hpp"
 #include "config/load.hpp"
 #include "config/suggest.hpp"
@@ -25,6 +27,11 @@ struct Arguments {
   std::string listen, admin, level, format, workers;
   std::string address = "127.0.0.1:9464";
   std::string path = "/livez";
+  app::CtlOptions ctl;
+  app::TopOptions top;
+  std::string target, item, value, event_level;
+  double drain_wait_s = 0;
+  bool all_events = false;
 };
 
 void add_run_options(CLI::App& command, Arguments& arguments) {
@@ -53,6 +60,66 @@ void take_overrides(Arguments& arguments) {
   set(overrides.log_format, arguments.format);
   arguments.node.block_interval = std::chrono::duration_cast<Duration>(
       std::chrono::duration<double>(arguments.block_interval_s));
+}
+
+/// The subcommands of `ctl`, by name.
+using CtlCommands = std::map<std::string, CLI::App*>;
+
+CtlCommands add_ctl(CLI::App& cli, Arguments& arguments) {
+  auto* ctl = cli.add_subcommand("ctl", "tell a running Sluice what to do; exit code 0 or 1");
+  ctl->require_subcommand(1);
+  ctl->add_option("--socket", arguments.ctl.socket, "its control socket (admin.socket)");
+  CtlCommands commands{{"", ctl}};
+  const auto add = [&](const std::string& name, const std::string& what) {
+    auto* command = ctl->add_subcommand(name, what);
+    command->fallthrough();
+    command->add_flag("--json", arguments.ctl.json, "the answer as JSON");
+    commands[name] = command;
+    return command;
+  };
+  const auto add_for_upstream = [&](const std::string& name, const std::string& what) {
+    auto* command = add(name, what);
+    command->add_option("upstream", arguments.target, "CHAIN/UPSTREAM, or the upstream alone")
+        ->required();
+    return command;
+  };
+  add("status", "chains and upstreams as a table");
+  add("reload", "reload the configuration, and wait for it");
+  add_for_upstream("drain", "send no new calls to an upstream")
+      ->add_option("--wait", arguments.drain_wait_s,
+                   "wait at most so many seconds until no call is under way there")
+      ->check(CLI::Range(0.0, 86400.0));
+  add_for_upstream("undrain", "take a drain back");
+  add_for_upstream("weight", "set an upstream's weight")
+      ->add_option("weight", arguments.value, "a number, or auto: as configured")
+      ->required();
+  auto* breaker = add_for_upstream("breaker", "force an upstream's breaker");
+  breaker->add_option("class", arguments.item, "method class, e.g. logs")->required();
+  breaker->add_option("state", arguments.value, "open, close or auto")
+      ->required()
+      ->check(CLI::IsMember({"open", "close", "auto"}));
+  add_for_upstream("scale", "set how many connections a pool aims to have")
+      ->add_option("connections", arguments.value, "a number, or auto: as the scaler plans")
+      ->required();
+  auto* events = add("events", "follow the events");
+  events->add_option("--level", arguments.event_level, "least level, e.g. warn or debug")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}));
+  events->add_flag("--all", arguments.all_events, "begin with those that are kept");
+  return commands;
+}
+
+int run_ctl(const CtlCommands& commands, const Arguments& arguments) {
+  const auto parsed = [&](const char* name) { return commands.at(name)->parsed(); };
+  if (parsed("status")) return app::ctl_status(arguments.ctl);
+  if (parsed("events"))
+    return app::ctl_events(arguments.ctl, arguments.event_level, arguments.all_events);
+  if (parsed("drain"))
+    return app::ctl_drain(arguments.ctl, arguments.target, arguments.drain_wait_s);
+  for (const auto& [name, command] : commands) {
+    if (!name.empty() && command->parsed())
+      return app::ctl(arguments.ctl, name, arguments.target, arguments.item, arguments.value);
+  }
+  return 2;
 }
 
 int print(const std::string& text) {
@@ -112,6 +179,12 @@ int dispatch(int argc, char** argv) {
       cli.add_subcommand("healthcheck", "ask a running Sluice whether it lives; exit code 0 or 1");
   healthcheck->add_option("--admin", arguments.address, "its admin address");
   healthcheck->add_option("--path", arguments.path, "/livez or /readyz");
+  const CtlCommands ctl = add_ctl(cli, arguments);
+  auto* top = cli.add_subcommand("top", "a live view of a running Sluice");
+  top->add_option("--socket", arguments.top.socket, "its control socket (admin.socket)");
+  top->add_option("--interval", arguments.top.interval_s, "seconds between two looks")
+      ->check(CLI::Range(0.1, 3600.0));
+  top->add_flag("--once", arguments.top.once, "print one page and end");
   auto* version = cli.add_subcommand("version", "print the version");
 
   if (unknown_command(cli, argc, argv)) return 2;
@@ -130,6 +203,8 @@ int dispatch(int argc, char** argv) {
   if (schema->parsed()) return print(config::json_schema());
   if (devnode->parsed()) return app::devnode(arguments.node, arguments.nodes);
   if (healthcheck->parsed()) return app::healthcheck(arguments.address, arguments.path);
+  if (ctl.at("")->parsed()) return run_ctl(ctl, arguments);
+  if (top->parsed()) return app::top(arguments.top);
   if (version->parsed()) return print("sluice " SLUICE_VERSION " (" SLUICE_COMPILER ")\n");
   return 2;
 }

@@ -57,6 +57,26 @@ inline constexpr std::array<std::uint64_t, kBuckets> kBoundsAndEnd = [] {
   return first + static_cast<std::size_t>(ns > detail::kBoundsAndEnd[first]);
 }
 
+/// The duration below which a share `q` of those in the buckets lies, by linear interpolation
+/// within a bucket; in the last one its lower bound. In seconds; 0 when the buckets are empty.
+[[nodiscard]] inline double quantile_s(const std::array<std::uint64_t, kBuckets>& counts,
+                                       double q) noexcept {
+  std::uint64_t all = 0;
+  for (const std::uint64_t count : counts) all += count;
+  const double rank = q * static_cast<double>(all);
+  double below = 0;
+  for (std::size_t i = 0; i < kBuckets && all != 0; ++i) {
+    const auto count = static_cast<double>(counts[i]);
+    const double low = i == 0 ? 0.0 : static_cast<double>(kBoundsNs[i - 1]);
+    if (below + count >= rank && count > 0) {
+      const double high = i < kBoundsNs.size() ? static_cast<double>(kBoundsNs[i]) : low;
+      return (low + (high - low) * (rank - below) / count) * 1e-9;
+    }
+    below += count;
+  }
+  return 0;
+}
+
 /// A duration as it is recorded; a negative one counts as none.
 [[nodiscard]] constexpr std::uint64_t to_ns(Duration d) noexcept {
   return d.count() > 0 ? static_cast<std::uint64_t>(d.count()) : 0;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
@@ -161,6 +162,38 @@ std::vector<std::uint64_t> Registry::process_total() const {
     for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += shard->process_[i].get();
   }
   return sums;
+}
+
+Registry::UpstreamTotals Registry::totals(UpstreamSlot slot) const {
+  const auto cells = total(&WorkerMetrics::upstreams_, slot.index, layout_.upstream_cells);
+  const auto from = [&](std::size_t at) { return cells.begin() + static_cast<std::ptrdiff_t>(at); };
+  UpstreamTotals totals;
+  std::copy_n(from(layout_.upstream_duration), kBuckets, totals.durations.begin());
+  totals.attempts.assign(from(layout_.upstream_attempts),
+                         from(layout_.upstream_attempts + layout_.attempt_outcomes));
+  totals.created = cells[layout_.upstream_created];
+  totals.closed =
+      std::accumulate(from(layout_.upstream_closed),
+                      from(layout_.upstream_closed + layout_.close_reasons), std::uint64_t{0});
+  return totals;
+}
+
+Registry::ChainTotals Registry::totals(ChainSlot slot) const {
+  const auto cells = total(&WorkerMetrics::chains_, slot.index, layout_.chain_cells);
+  const auto sum = [&](std::size_t at, std::size_t count) {
+    const auto first = cells.begin() + static_cast<std::ptrdiff_t>(at);
+    return std::accumulate(first, first + static_cast<std::ptrdiff_t>(count), std::uint64_t{0});
+  };
+  return {.in_flight = static_cast<std::int64_t>(cells[layout_.chain_in_flight]),
+          .queue_rejected = sum(layout_.chain_queue_rejected, layout_.queue_reject_reasons),
+          .retries = sum(layout_.chain_retries, layout_.retry_reasons)};
+}
+
+std::int64_t Registry::client_connections() const {
+  const std::vector<std::uint64_t> cells = process_total();
+  std::uint64_t open = 0;
+  for (std::size_t i = 0; i < layout_.protocols; ++i) open += cells[layout_.process_protocols + i];
+  return static_cast<std::int64_t>(open);
 }
 
 void Registry::collect_process(Families& out) const {

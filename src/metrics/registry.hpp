@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "metrics/buckets.hpp"
 #include "metrics/emitter.hpp"
 #include "metrics/layout.hpp"
 #include "metrics/worker_metrics.hpp"
@@ -40,6 +42,23 @@ class Registry {
   [[nodiscard]] WorkerMetrics& worker(unsigned index);
   /// The control thread's own, for health checks and refused connections.
   [[nodiscard]] WorkerMetrics& control();
+
+  /// Sums over all workers of what one upstream, or chain, has counted since the process started.
+  struct UpstreamTotals {
+    std::array<std::uint64_t, kBuckets> durations{};  ///< attempts by how long they took
+    std::vector<std::uint64_t> attempts;              ///< by LabelSets::attempt_outcomes
+    std::uint64_t created = 0;                        ///< connections
+    std::uint64_t closed = 0;
+  };
+  [[nodiscard]] UpstreamTotals totals(UpstreamSlot slot) const;
+  struct ChainTotals {
+    std::int64_t in_flight = 0;
+    std::uint64_t queue_rejected = 0;
+    std::uint64_t retries = 0;
+  };
+  [[nodiscard]] ChainTotals totals(ChainSlot slot) const;
+  /// Open connections of clients, of all protocols.
+  [[nodiscard]] std::int64_t client_connections() const;
 
   /// Called at each scrape, in the order of adding, until the Registry ends.
   void add_collector(std::function<void(Emitter&)> collector);

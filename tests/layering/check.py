@@ -16,7 +16,7 @@ from pathlib import Path
 # Third-party headers that only some parts may know, by the start of the header's name.
 LIBRARIES = {
     "yaml-cpp": ["config/"],
-    "simdjson": ["jsonrpc/", "devnode/", "health/"],
+    "simdjson": ["jsonrpc/", "devnode/", "health/", "admin/", "app/"],
     "prometheus": ["metrics/"],
     "spdlog": ["base/log.", "base/log_"],
     "openssl": ["net/"],
