@@ -1,217 +1,209 @@
 // SPDX-License-Identifier: Apache-2.0
+// Who comes in, who is next, and who has to leave. What is kept of whom: queue_flows.cpp.
 #include "policy/queue.hpp"
 
 #include <algorithm>
 
+#include "policy/queue_views.hpp"
+
 namespace sluice::policy {
-namespace {
 
-constexpr UpstreamSet kAny = ~UpstreamSet{0};
-
-/// Scatters arrival numbers into treap ranks (the finaliser of splitmix64): balance needs ranks
-/// that are unrelated to the order of deadlines, not secret ones.
-std::uint32_t rank_of(std::uint64_t arrival) noexcept {
-  std::uint64_t z = (arrival + 1) * 0x9e3779b97f4a7c15ULL;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-  return static_cast<std::uint32_t>(z >> 32);
+WaitQueue::WaitQueue(const Options& options, std::size_t lanes)
+    : options_(options), buckets_(16, kNil), since_shared_(std::max<std::size_t>(lanes, 1), 0) {
+  for (Class& klass : classes_) klass.lanes.assign(since_shared_.size(), kNil);
 }
 
-std::size_t class_of(Priority priority) noexcept {
-  return std::min(static_cast<std::size_t>(priority), kPriorities - 1);
+std::size_t WaitQueue::size(Priority priority) const noexcept {
+  return classes_[index_of(priority)].count;
 }
 
-}  // namespace
+bool WaitQueue::standing(Priority priority, TimePoint now) const noexcept {
+  const Class& klass = classes_[index_of(priority)];
+  return klass.count > 0 && klass.codel.standing(now);
+}
 
-WaitQueue::WaitQueue(const Options& options) : options_(options) {}
+bool WaitQueue::any_standing(TimePoint now) const noexcept {
+  return std::ranges::any_of(
+      classes_, [now](const Class& klass) { return klass.count > 0 && klass.codel.standing(now); });
+}
 
-std::expected<WaitHandle, PushRefusal> WaitQueue::push(const Waiter& waiter, TimePoint now) {
+bool WaitQueue::light(const Waiter& waiter) const noexcept {
+  const std::uint32_t party = find_party(waiter);
+  const Class& klass = classes_[index_of(waiter.priority)];
+  return party == kNil || parties_[party].count * klass.parties < klass.count;
+}
+
+std::expected<Pushed, PushRefusal> WaitQueue::push(const Waiter& waiter, TimePoint now) {
   if (waiter.upstreams == 0) return std::unexpected(PushRefusal::kNoUpstream);
   if (waiter.deadline <= now) return std::unexpected(PushRefusal::kExpired);
-  if (size() >= options_.max) return std::unexpected(PushRefusal::kFull);
-  const std::uint32_t slot = allocate();
-  Node& node = nodes_[slot];
-  node.waiter = waiter;
-  node.arrival = arrivals_++;
-  node.rank = rank_of(node.arrival);
-  node.waiting = true;
-  insert(slot);
-  return WaitHandle{slot, node.generation};
+  shedding_.settle(now, any_standing(now), waiting_);
+  if (shedding_.refuses(waiter.priority, light(waiter))) {
+    return std::unexpected(PushRefusal::kShed);
+  }
+  Pushed pushed;
+  if (waiting_ >= options_.max) {
+    const std::uint32_t victim = victim_for(waiter, now);
+    if (victim == kNil) return std::unexpected(PushRefusal::kFull);
+    pushed.displaced = remove(victim, WaitEnd::kDisplaced);
+  }
+  pushed.handle = enter(waiter, now);
+  return pushed;
 }
 
-std::uint32_t WaitQueue::most_urgent(UpstreamSet bit) const noexcept {
-  for (const Tree& tree : trees_) {
-    if (const std::uint32_t node = first_for(tree, bit); node != kNil) return node;
+/// Somebody of the lowest class that waits, if it is below the newcomer's; of its own, somebody of
+/// the client who has most waiting, if that is more than the newcomer's has.
+std::uint32_t WaitQueue::victim_for(const Waiter& waiter, TimePoint now) const noexcept {
+  std::size_t c = kPriorities;
+  while (c > 0 && classes_[c - 1].count == 0) --c;
+  if (c == 0 || --c < index_of(waiter.priority)) return kNil;
+  const Class& klass = classes_[c];
+  std::uint32_t party = klass.fattest;
+  if (party == kNil) party = flows_[nodes_[klass.newest].flow].party;
+  if (c == index_of(waiter.priority)) {
+    const std::uint32_t own = find_party(waiter);
+    const std::uint32_t after = (own == kNil ? 0 : parties_[own].count) + 1;
+    if (parties_[party].count <= after) return kNil;
+  }
+  std::uint32_t flow = parties_[party].flows;
+  for (std::uint32_t f = flow; f != kNil; f = flows_[f].next) {
+    if (flows_[f].count > flows_[flow].count) flow = f;
+  }
+  // Who would be served last.
+  return klass.codel.standing(now) ? ArrivalViewOf{*this}.first(flows_[flow].age_root)
+                                   : DeadlineViewOf{*this}.last(flows_[flow].due_root);
+}
+
+std::uint32_t WaitQueue::stale(TimePoint now) noexcept {
+  for (Class& klass : classes_) {
+    if (klass.count > 0 && klass.codel.drops(now - nodes_[klass.oldest].since, now)) {
+      return klass.oldest;
+    }
   }
   return kNil;
 }
 
-const Waiter* WaitQueue::next_for(std::uint32_t upstream) const noexcept {
-  const std::uint32_t node = most_urgent(bit_of(upstream));
-  return node == kNil ? nullptr : &nodes_[node].waiter;
+bool WaitQueue::wanted(const Class& klass, UpstreamSet bit) const noexcept {
+  return std::ranges::any_of(klass.lanes, [&](std::uint32_t root) {
+    return root != kNil && (flows_[root].below & bit) != 0;
+  });
 }
 
-std::optional<Granted> WaitQueue::pop_for(std::uint32_t upstream) noexcept {
-  const UpstreamSet bit = bit_of(upstream);
-  std::uint32_t chosen = most_urgent(bit);
-  if (chosen == kNil) return std::nullopt;
-  reserve_due_ += options_.reserve;
-  if (reserve_due_ >= 1.0) {
-    reserve_due_ -= 1.0;
-    chosen = earliest(bit);
+std::uint32_t WaitQueue::choose_class(UpstreamSet bit) noexcept {
+  std::uint32_t most_important = kNil;
+  std::uint32_t longest = kNil;
+  for (std::uint32_t c = 0; c < kPriorities; ++c) {
+    if (!wanted(classes_[c], bit)) continue;
+    if (most_important == kNil) most_important = c;
+    if (longest == kNil ||
+        nodes_[classes_[c].oldest].arrival < nodes_[classes_[longest].oldest].arrival) {
+      longest = c;
+    }
   }
-  return remove(chosen);
+  if (most_important == kNil) return kNil;
+  reserve_due_ += options_.reserve;
+  if (reserve_due_ < 1.0) return most_important;
+  reserve_due_ -= 1.0;
+  return longest;
+}
+
+std::uint32_t WaitQueue::first_flow(std::uint32_t root, UpstreamSet bit) const noexcept {
+  const auto below = [this](std::uint32_t f) { return f == kNil ? 0 : flows_[f].below; };
+  std::uint32_t at = root;
+  while ((below(at) & bit) != 0) {
+    const Flow& flow = flows_[at];
+    if ((below(flow.links.left) & bit) != 0) {
+      at = flow.links.left;
+    } else if ((nodes_[flow.due_root].deadline_below & bit) != 0) {
+      return at;
+    } else {
+      at = flow.links.right;
+    }
+  }
+  return kNil;
+}
+
+std::uint32_t WaitQueue::choose(const Flow& flow, UpstreamSet bit, TimePoint now) const noexcept {
+  return classes_[parties_[flow.party].klass].codel.standing(now)
+             ? ArrivalViewOf{*this}.last_for(flow.age_root, bit)
+             : DeadlineViewOf{*this}.first_for(flow.due_root, bit);
+}
+
+std::uint32_t WaitQueue::least_served(const Class& klass, UpstreamSet bit,
+                                      TimePoint now) const noexcept {
+  std::uint32_t best = kNil;
+  for (const std::uint32_t root : klass.lanes) {
+    const std::uint32_t flow = first_flow(root, bit);
+    if (flow == kNil) continue;
+    if (best == kNil) {
+      best = flow;
+    } else if (flows_[flow].party != flows_[best].party) {
+      if (FlowViewOf{*this}.before(flow, best)) best = flow;
+    } else {
+      const std::uint32_t a = choose(flows_[flow], bit, now);
+      const std::uint32_t b = choose(flows_[best], bit, now);
+      const bool newest = klass.codel.standing(now);
+      if (newest ? ArrivalViewOf{*this}.before(b, a) : DeadlineViewOf{*this}.before(a, b))
+        best = flow;
+    }
+  }
+  return best;
+}
+
+std::optional<Granted> WaitQueue::pop_for(std::uint32_t upstream, std::uint32_t lane,
+                                          TimePoint now) noexcept {
+  shedding_.settle(now, any_standing(now), waiting_);
+  if (const std::uint32_t node = stale(now); node != kNil) return remove(node, WaitEnd::kStale);
+  const UpstreamSet bit = bit_of(upstream);
+  const std::uint32_t c = choose_class(bit);
+  if (c == kNil) return std::nullopt;
+  const Class& klass = classes_[c];
+  std::uint32_t flow = least_served(klass, bit, now);
+  if (lane < klass.lanes.size() && flows_[flow].lane != lane) {
+    const std::uint32_t own = first_flow(klass.lanes[lane], bit);
+    if (own != kNil && ++since_shared_[lane] % kShareEvery != 0) flow = own;
+  }
+  const std::uint32_t node = choose(flows_[flow], bit, now);
+  shedding_.served();
+  charge(flows_[flow].party);
+  return remove(node, WaitEnd::kGranted);
+}
+
+std::uint32_t WaitQueue::earliest() const noexcept {
+  std::uint32_t best = kNil;
+  for (const Class& klass : classes_) {
+    for (const std::uint32_t root : klass.lanes) {
+      if (root == kNil) continue;
+      if (best == kNil || flows_[root].earliest_below < flows_[best].earliest_below) best = root;
+    }
+  }
+  if (best == kNil) return kNil;
+  const TimePoint when = flows_[best].earliest_below;
+  while (flows_[best].earliest != when) {
+    const TreapLinks& links = flows_[best].links;
+    const bool left = links.left != kNil && flows_[links.left].earliest_below == when;
+    best = left ? links.left : links.right;
+  }
+  return DeadlineViewOf{*this}.first(flows_[best].due_root);
 }
 
 std::optional<Granted> WaitQueue::expire(TimePoint now) noexcept {
-  const std::uint32_t node = earliest(kAny);
+  const std::uint32_t node = earliest();
   if (node == kNil || nodes_[node].waiter.deadline > now) return std::nullopt;
-  return remove(node);
+  return remove(node, WaitEnd::kExpired);
+}
+
+std::optional<TimePoint> WaitQueue::next_deadline() const noexcept {
+  const std::uint32_t node = earliest();
+  if (node == kNil) return std::nullopt;
+  return nodes_[node].waiter.deadline;
 }
 
 bool WaitQueue::cancel(WaitHandle handle) noexcept {
   if (handle.slot >= nodes_.size()) return false;
   const Node& node = nodes_[handle.slot];
   if (!node.waiting || node.generation != handle.generation) return false;
-  remove(handle.slot);
+  remove(handle.slot, WaitEnd::kExpired);
   return true;
-}
-
-std::optional<TimePoint> WaitQueue::next_deadline() const noexcept {
-  const std::uint32_t node = earliest(kAny);
-  if (node == kNil) return std::nullopt;
-  return nodes_[node].waiter.deadline;
-}
-
-std::size_t WaitQueue::size() const noexcept {
-  std::size_t total = 0;
-  for (const Tree& tree : trees_) total += tree.count;
-  return total;
-}
-
-std::size_t WaitQueue::size(Priority priority) const noexcept {
-  return trees_[class_of(priority)].count;
-}
-
-bool WaitQueue::before(std::uint32_t a, std::uint32_t b) const noexcept {
-  const Node& x = nodes_[a];
-  const Node& y = nodes_[b];
-  if (x.waiter.deadline != y.waiter.deadline) return x.waiter.deadline < y.waiter.deadline;
-  return x.arrival < y.arrival;
-}
-
-UpstreamSet WaitQueue::below(std::uint32_t node) const noexcept {
-  return node == kNil ? UpstreamSet{0} : nodes_[node].below;
-}
-
-std::uint32_t WaitQueue::first_for(const Tree& tree, UpstreamSet bit) const noexcept {
-  std::uint32_t node = tree.root;
-  while ((below(node) & bit) != 0) {
-    const Node& here = nodes_[node];
-    if ((below(here.left) & bit) != 0) {
-      node = here.left;
-    } else if ((here.waiter.upstreams & bit) != 0) {
-      return node;
-    } else {
-      node = here.right;
-    }
-  }
-  return kNil;
-}
-
-std::uint32_t WaitQueue::earliest(UpstreamSet bit) const noexcept {
-  std::uint32_t best = kNil;
-  for (const Tree& tree : trees_) {
-    const std::uint32_t node = first_for(tree, bit);
-    if (node != kNil && (best == kNil || before(node, best))) best = node;
-  }
-  return best;
-}
-
-WaitQueue::Tree& WaitQueue::tree_of(std::uint32_t node) noexcept {
-  return trees_[class_of(nodes_[node].waiter.priority)];
-}
-
-std::uint32_t WaitQueue::allocate() {
-  if (free_ == kNil) {
-    nodes_.emplace_back();
-    return static_cast<std::uint32_t>(nodes_.size() - 1);
-  }
-  const std::uint32_t slot = free_;
-  free_ = nodes_[slot].left;
-  return slot;
-}
-
-void WaitQueue::refresh(std::uint32_t node) noexcept {
-  Node& here = nodes_[node];
-  here.below = here.waiter.upstreams | below(here.left) | below(here.right);
-}
-
-void WaitQueue::replace_child(std::uint32_t parent, std::uint32_t from, std::uint32_t to,
-                              Tree& tree) noexcept {
-  if (parent == kNil) {
-    tree.root = to;
-  } else if (nodes_[parent].left == from) {
-    nodes_[parent].left = to;
-  } else {
-    nodes_[parent].right = to;
-  }
-  if (to != kNil) nodes_[to].parent = parent;
-}
-
-void WaitQueue::rotate_up(std::uint32_t node, Tree& tree) noexcept {
-  const std::uint32_t parent = nodes_[node].parent;
-  const bool was_left = nodes_[parent].left == node;
-  const std::uint32_t moved = was_left ? nodes_[node].right : nodes_[node].left;
-  replace_child(nodes_[parent].parent, parent, node, tree);
-  (was_left ? nodes_[parent].left : nodes_[parent].right) = moved;
-  if (moved != kNil) nodes_[moved].parent = parent;
-  (was_left ? nodes_[node].right : nodes_[node].left) = parent;
-  nodes_[parent].parent = node;
-  refresh(parent);
-  refresh(node);
-}
-
-void WaitQueue::insert(std::uint32_t node) noexcept {
-  Tree& tree = tree_of(node);
-  Node& fresh = nodes_[node];
-  fresh.left = fresh.right = fresh.parent = kNil;
-  fresh.below = fresh.waiter.upstreams;
-  std::uint32_t at = tree.root;
-  bool goes_left = false;
-  while (at != kNil) {
-    fresh.parent = at;
-    nodes_[at].below |= fresh.below;
-    goes_left = before(node, at);
-    at = goes_left ? nodes_[at].left : nodes_[at].right;
-  }
-  if (fresh.parent == kNil) {
-    tree.root = node;
-  } else {
-    (goes_left ? nodes_[fresh.parent].left : nodes_[fresh.parent].right) = node;
-  }
-  while (fresh.parent != kNil && fresh.rank > nodes_[fresh.parent].rank) rotate_up(node, tree);
-  ++tree.count;
-}
-
-Granted WaitQueue::remove(std::uint32_t node) noexcept {
-  Tree& tree = tree_of(node);
-  Node& gone = nodes_[node];
-  while (gone.left != kNil && gone.right != kNil) {
-    const bool left_rises = nodes_[gone.left].rank > nodes_[gone.right].rank;
-    rotate_up(left_rises ? gone.left : gone.right, tree);
-  }
-  const std::uint32_t child = gone.left != kNil ? gone.left : gone.right;
-  replace_child(gone.parent, node, child, tree);
-  for (std::uint32_t up = gone.parent; up != kNil; up = nodes_[up].parent) refresh(up);
-  --tree.count;
-
-  const Granted granted{{node, gone.generation}, gone.waiter};
-  gone.waiting = false;
-  ++gone.generation;
-  gone.left = free_;
-  free_ = node;
-  return granted;
 }
 
 }  // namespace sluice::policy

@@ -33,12 +33,15 @@ Duration wait(const RetryPolicy& policy, std::uint32_t retries, Duration retry_a
 }  // namespace
 
 RetryBudget::RetryBudget(const Options& options, TimePoint now) noexcept
-    : options_(options), settled_(now), balance_(options.floor_per_s * seconds(options.ttl)) {}
+    : options_(options), settled_(now), balance_(resting()) {}
+
+double RetryBudget::resting() const noexcept {
+  return options_.floor_per_s * seconds(options_.ttl);
+}
 
 double RetryBudget::balance(TimePoint now) const noexcept {
   // The solution of b' = floor - b / ttl.
-  const double resting = options_.floor_per_s * seconds(options_.ttl);
-  return resting + (balance_ - resting) * kept_after(now - settled_, options_.ttl);
+  return resting() + (balance_ - resting()) * kept_after(now - settled_, options_.ttl);
 }
 
 void RetryBudget::settle(TimePoint now) noexcept {
@@ -52,11 +55,16 @@ void RetryBudget::on_call(TimePoint now) noexcept {
   balance_ += options_.ratio;
 }
 
-bool RetryBudget::try_spend(TimePoint now) noexcept {
+bool RetryBudget::try_spend(TimePoint now, double keep) noexcept {
   settle(now);
-  if (balance_ < 1.0) return false;
+  if (balance_ < 1.0 + std::max(keep, 0.0)) return false;
   balance_ -= 1.0;
   return true;
+}
+
+void RetryBudget::charge(TimePoint now) noexcept {
+  settle(now);
+  balance_ -= std::clamp(balance_, 0.0, 1.0);
 }
 
 RetryDecision decide(const RetryPolicy& policy, RetryState& state, const FailedAttempt& attempt,
@@ -80,7 +88,7 @@ RetryDecision decide(const RetryPolicy& policy, RetryState& state, const FailedA
   const Duration backoff = attempt.other_upstream_left
                                ? Duration::zero()
                                : wait(policy, state.retries, attempt.retry_after, random);
-  if (backoff >= deadline - now) return give_up(GiveUp::kDeadline);
+  if (backoff + attempt.expected >= deadline - now) return give_up(GiveUp::kDeadline);
   const bool spends = !unsent && attempt.failure != Failure::kUpstreamLost;
   if (spends && !budget.try_spend(now)) return give_up(GiveUp::kBudget);
   ++state.retries;

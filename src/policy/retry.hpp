@@ -10,11 +10,12 @@
 namespace sluice::policy {
 
 /// Extra attempts as a share of calls, so that a failing pool never gets more than `1 + ratio`
-/// times its load. Each call deposits `ratio`, each extra attempt withdraws 1; what is not spent
-/// fades with time constant `ttl` (the shape of Finagle's retry budget), and `floor_per_s` trickles
-/// in so that a quiet client may retry at all. Within a time t the withdrawals are at most
-/// floor_per_s * (ttl + t) + ratio * (calls within t, plus those not yet faded). One per worker and
-/// chain; not thread-safe.
+/// times its load. Retries, hedges and probes share it, since all three amplify. Each call deposits
+/// `ratio`, each extra attempt withdraws 1; what is not spent fades with time constant `ttl` (the
+/// shape of Finagle's retry budget), and `floor_per_s` trickles in so that a quiet client may retry
+/// at all; where several workers have one each, that is their part of it. Within a time t the
+/// withdrawals are at most floor_per_s * (ttl + t) + ratio * (calls within t, plus those not yet
+/// faded). One per worker and chain; not thread-safe.
 class RetryBudget {
  public:
   struct Options {
@@ -27,9 +28,14 @@ class RetryBudget {
 
   /// Once per call, not per attempt.
   void on_call(TimePoint now) noexcept;
-  /// True and one withdrawn, or false and nothing changed.
-  [[nodiscard]] bool try_spend(TimePoint now) noexcept;
+  /// True and one withdrawn, or false and nothing changed. At least `keep` is left for what matters
+  /// more.
+  [[nodiscard]] bool try_spend(TimePoint now, double keep = 0.0) noexcept;
+  /// A probe, which is made in any case: withdraws 1, or what there is.
+  void charge(TimePoint now) noexcept;
   [[nodiscard]] double balance(TimePoint now) const noexcept;
+  /// What it holds after a long time without calls.
+  [[nodiscard]] double resting() const noexcept;
 
  private:
   void settle(TimePoint now) noexcept;
@@ -80,6 +86,8 @@ struct FailedAttempt {
   bool other_upstream_left = false;
   /// The wait that a throttled reply asked for; 0 when none.
   Duration retry_after{0};
+  /// What half of the method's calls take; 0 when unknown.
+  Duration expected{0};
 };
 
 enum class RetryAction : std::uint8_t {
@@ -109,7 +117,8 @@ struct RetryDecision {
 /// - upstream lost: elsewhere for reads and broadcasts by hash, without spending: only what was
 /// under way when an upstream went is moved, so there is no storm to guard against;
 /// - maybe sent, or judged retryable: elsewhere for reads and broadcasts by hash, and spends.
-/// Nothing is started that could not begin before `deadline`. Another upstream is tried at once;
+/// Nothing is started that could not begin before `deadline`, nor, but for replays, what would
+/// probably not end before it. Another upstream is tried at once;
 /// only where none is left is there a wait, with full jitter, so that callers do not come back in
 /// step.
 [[nodiscard]] RetryDecision decide(const RetryPolicy& policy, RetryState& state,

@@ -42,6 +42,8 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   /// Capacity has become free for a call that waited: route again, `together` with others if it
   /// may. False when it waits again.
   [[nodiscard]] bool granted(bool together);
+  /// The queue has ended its wait, with nothing.
+  void sent_away(policy::WaitEnd end);
   /// Gives up, without a reply.
   void cut();
   /// Out of the queue, to be granted at once; false when a grant is on its way already.
@@ -114,6 +116,9 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   void start_waiting(TimePoint now, TimePoint until);
   void set_timer(TimePoint until);
   void on_wait_over();
+  [[nodiscard]] std::uint64_t sharing_client() const noexcept;
+  void account_wait(TimePoint now);
+  void shed(QueueReject reason);
   void wait_timed_out(TimePoint now);
   void no_upstream();
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which upstream gets the call, and what happens when none has room.
+// Which upstream gets the call.
 #include <array>
 #include <bit>
 #include <utility>
@@ -196,89 +196,10 @@ TimePoint Call::attempt_deadline(TimePoint now) const {
 }
 
 /// Somebody whom no probe has reached yet may turn out fit in a moment: so it is right after a
+
 /// start or a reload.
-bool Call::await_first_probe(TimePoint now) {
-  bool unknown = false;
-  for (policy::UpstreamSet left = untried(); left != 0; left &= left - 1) {
-    const auto i = static_cast<std::size_t>(std::countr_zero(left));
-    unknown = unknown || !chain().spec->upstreams[i].shared->probed.load();
-  }
-  const TimePoint until = std::min(deadline_, now + chain().spec->queue_timeout - queue_time_);
-  if (!unknown || until <= now) return false;
-  awaiting_probe_ = true;
-  wait_key_ = exchange_.worker().add_waiter(*this);
-  start_waiting(now, until);
-  return true;
-}
 
-void Call::start_waiting(TimePoint now, TimePoint until) {
-  queued_at_ = now;
-  set_timer(until);
-}
-
-void Call::set_timer(TimePoint until) {
-  timer_.emplace(
-      exchange_.worker().loop().timers,
-      [](void* self) { static_cast<Call*>(self)->on_wait_over(); }, this);
-  timer_->set(until);
-}
-
-const ChainShared& Call::waits_for() const noexcept {
-  return *chain().spec->shared;
-}
-
-bool Call::leave_queue() {
-  if (std::exchange(awaiting_probe_, false)) return true;
-  return waiting_ && chain().spec->shared->queue.cancel(exchange_.worker().index(), *waiting_);
-}
-
-void Call::wait(policy::UpstreamSet among, TimePoint now) {
-  Worker& worker = exchange_.worker();
-  const ChainSpec& spec = *chain().spec;
-  // All waits of a call together, however often it is woken in vain.
-  const TimePoint until = std::min(deadline_, now + spec.queue_timeout - queue_time_);
-  if (until <= now) {
-    worker.metrics().queue_rejected(spec.slot, static_cast<std::size_t>(QueueReject::kTimeout));
-    wait_timed_out(now);
-    return;
-  }
-  policy::UpstreamSet slots = 0;
-  for (policy::UpstreamSet left = among; left != 0; left &= left - 1) {
-    const auto i = static_cast<std::size_t>(std::countr_zero(left));
-    slots |= policy::bit_of(spec.upstreams[i].wait_slot);
-  }
-  wait_key_ = worker.add_waiter(*this);
-  const auto pushed = spec.shared->queue.push({.priority = exchange_.caller().priority,
-                                               .deadline = until,
-                                               .upstreams = slots,
-                                               .client = worker.index(),
-                                               .call = wait_key_},
-                                              now);
-  if (!pushed) {
-    worker.remove_waiter(wait_key_);
-    worker.metrics().queue_rejected(spec.slot, static_cast<std::size_t>(QueueReject::kFull));
-    fail(CallOutcome::kShed, 429, -32005, "too many calls are waiting", "queue_full",
-         std::chrono::milliseconds(250));
-    return;
-  }
-  waiting_ = *pushed;
-  start_waiting(now, until);
-  // Capacity may have become free between the look and the registration.
-  worker.look_again(chain(), among);
-}
-
-bool Call::granted(bool together) {
-  const net::Ref<Exchange> hold(&exchange_);
-  alone_ = !together;
-  waiting_.reset();
-  timer_.reset();
-  const TimePoint time = now();
-  queue_time_ += time - queued_at_;
-  exchange_.worker().metrics().queue_wait(
-      chain().spec->slot, static_cast<std::size_t>(exchange_.caller().priority), time - queued_at_);
-  route(time);
-  return !waiting_;
-}
+/// Among whom capacity is shared: clients by name, the anonymous by address.
 
 void Call::cut() {
   if (done_ || method_ == nullptr) return;
@@ -297,48 +218,6 @@ void Call::let_go() {
   if (const auto connection = std::exchange(connection_, nullptr); connection != nullptr) {
     connection->abandon();
   }
-}
-
-void Call::on_wait_over() {
-  const net::Ref<Exchange> hold(&exchange_);
-  const TimePoint time = now();
-  if (const auto batch = std::exchange(batch_, nullptr); batch != nullptr) {
-    batch->drop(*this);
-    on_failure({.kind = upstream::Failure::Kind::kTimeout, .maybe_sent = true});
-    return;
-  }
-  if (backing_off_) {
-    backing_off_ = false;
-    timer_.reset();
-    retry_now();
-    return;
-  }
-  if (std::exchange(awaiting_probe_, false)) {
-    exchange_.worker().remove_waiter(wait_key_);
-    queue_time_ += time - queued_at_;
-    no_upstream();
-    return;
-  }
-  // Granted already: the grant is on its way from another worker.
-  if (!leave_queue()) return;
-  waiting_.reset();
-  Worker& worker = exchange_.worker();
-  worker.remove_waiter(wait_key_);
-  queue_time_ += time - queued_at_;
-  const ChainSpec& spec = *chain().spec;
-  worker.metrics().queue_wait(spec.slot, static_cast<std::size_t>(exchange_.caller().priority),
-                              time - queued_at_);
-  worker.metrics().queue_rejected(spec.slot, static_cast<std::size_t>(QueueReject::kTimeout));
-  wait_timed_out(time);
-}
-
-void Call::wait_timed_out(TimePoint now) {
-  if (now >= deadline_) {
-    no_upstream();
-    return;
-  }
-  fail(CallOutcome::kShed, 429, -32005, "no upstream had capacity in time", "queue_timeout",
-       std::chrono::milliseconds(250));
 }
 
 void Call::no_upstream() {

@@ -50,8 +50,16 @@ inline constexpr std::size_t kAttemptOutcomes = ethereum::kOutcomes + kFailureKi
 }
 inline constexpr std::size_t kAttemptCancelled = kAttemptOutcomes - 1;
 
-enum class QueueReject : std::uint8_t { kFull, kTimeout, kCount };
-inline constexpr std::array<std::string_view, 2> kQueueRejectWords = {"full", "timeout"};
+enum class QueueReject : std::uint8_t {
+  kFull,
+  kTimeout,
+  kShed,       ///< at the door: more comes in than is served
+  kStale,      ///< had waited longest in a queue that stands
+  kDisplaced,  ///< by a more important one, when the queue was full
+  kCount
+};
+inline constexpr std::array<std::string_view, 5> kQueueRejectWords = {"full", "timeout", "shed",
+                                                                      "stale", "displaced"};
 
 enum class RetryReason : std::uint8_t {
   kNotSent,

@@ -96,6 +96,13 @@ Worker::WatchedPool Worker::make_pool(const ChainSpec& chain, const UpstreamSpec
           watch};
 }
 
+/// What trickles in is for all workers together.
+policy::RetryBudget Worker::retry_budget(double ratio, TimePoint now) const noexcept {
+  policy::RetryBudget::Options options{.ratio = ratio};
+  options.floor_per_s /= static_cast<double>(std::max<std::size_t>(all_.size(), 1));
+  return {options, now};
+}
+
 void Worker::install(std::shared_ptr<const Snapshot> snapshot) {
   net::Ref<Runtime> next(new Runtime(std::move(snapshot), runtime_));
   const TimePoint time = now();
@@ -103,7 +110,7 @@ void Worker::install(std::shared_ptr<const Snapshot> snapshot) {
   for (const ChainSpec& spec : next->snapshot->chains) {
     ChainRuntime chain{.spec = &spec,
                        .balancer = policy::make_balancer(spec.strategy, spec.upstreams.size()),
-                       .budget = policy::RetryBudget({.ratio = spec.retry_budget}, time),
+                       .budget = retry_budget(spec.retry_budget, time),
                        .pools = {}};
     for (const UpstreamSpec& upstream : spec.upstreams) {
       const auto kept = pools_.find(upstream.shared.get());

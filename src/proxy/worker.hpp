@@ -67,6 +67,8 @@ class Worker final : public frontend::Handler, public frontend::Observer {
   /// Where the header lines of a reply are put together, over and over.
   [[nodiscard]] std::string& header_lines() noexcept { return header_lines_; }
   void remove_waiter(std::uint64_t key) { waiters_.erase(key); }
+  /// Tells a waiter, wherever it is, that it has left the queue with nothing.
+  void send_away(const policy::Granted& left);
   /// After a call has registered: serve it from what became free meanwhile, here or on another
   /// worker.
   void look_again(ChainRuntime& chain, policy::UpstreamSet among);
@@ -84,6 +86,7 @@ class Worker final : public frontend::Handler, public frontend::Observer {
     net::Ref<PoolWatch> watch;
   };
   [[nodiscard]] WatchedPool make_pool(const ChainSpec& chain, const UpstreamSpec& upstream);
+  [[nodiscard]] policy::RetryBudget retry_budget(double ratio, TimePoint now) const noexcept;
   void serve_waiters_of(const upstream::Shared* shared);
   /// Serves as many waiters as one connection takes. False when no more can be served.
   [[nodiscard]] bool serve_some(upstream::Pool& pool, const PoolWatch& watch);

@@ -45,10 +45,14 @@ bool Worker::serve_some(upstream::Pool& pool, const PoolWatch& watch) {
   const bool together = !batcher_.gathering();
   const Batcher::Scope gather(batcher_);
   do {
-    const auto granted = watch.chain().queue.pop_for(watch.wait_slot(), index_);
+    auto granted = watch.chain().queue.pop_for(watch.wait_slot(), index_, now());
+    while (granted && granted->end != policy::WaitEnd::kGranted) {
+      send_away(*granted);
+      granted = watch.chain().queue.pop_for(watch.wait_slot(), index_, now());
+    }
     if (!granted) return false;
     const std::uint64_t key = granted->waiter.call;
-    const auto worker = static_cast<unsigned>(granted->waiter.client);
+    const unsigned worker = granted->waiter.lane;
     if (worker != index_) {
       hand_over(*all_[worker], key, pool);
       return false;
@@ -56,6 +60,18 @@ bool Worker::serve_some(upstream::Pool& pool, const PoolWatch& watch) {
     if (!wake(key, together)) return false;
   } while (together && batcher_.has_begun_and_takes(pool));
   return true;
+}
+
+void Worker::send_away(const policy::Granted& left) {
+  Worker& owner = *all_[left.waiter.lane];
+  // Never from inside another call, nor from another's thread.
+  net::asio::post(owner.loop_.io, [&owner, key = left.waiter.call, end = left.end] {
+    const auto waiter = owner.waiters_.find(key);
+    if (waiter == owner.waiters_.end()) return;
+    Call& call = *waiter->second;
+    owner.waiters_.erase(waiter);
+    call.sent_away(end);
+  });
 }
 
 /// It cannot use our connection, but it can dial in its place, and then looks for the next one.

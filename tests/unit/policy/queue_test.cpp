@@ -7,6 +7,7 @@
 
 #include "support/catch.hpp"
 #include "unit/policy/allocations.hpp"
+#include "unit/policy/queue_model.hpp"
 #include "unit/policy/sim.hpp"
 
 namespace sluice::policy {
@@ -19,92 +20,55 @@ Waiter waiter(Priority priority, Duration deadline, UpstreamSet upstreams, std::
           .deadline = at(deadline),
           .upstreams = upstreams,
           .client = 0,
+          .lane = 0,
           .call = call};
 }
 
 std::vector<std::uint64_t> drain(WaitQueue& queue, std::uint32_t upstream) {
   std::vector<std::uint64_t> calls;
-  while (const auto granted = queue.pop_for(upstream)) calls.push_back(granted->waiter.call);
+  while (const auto granted = queue.pop_for(upstream, 0, at(0s))) {
+    calls.push_back(granted->waiter.call);
+  }
   return calls;
 }
 
-/// The same rules over a plain list, searched from end to end.
-class Model {
- public:
-  struct Entry {
-    WaitHandle handle;
-    Waiter waiter;
-    std::uint64_t arrival;
-  };
-
-  Model(std::size_t max, double reserve) : max_(max), reserve_(reserve) {}
-
-  [[nodiscard]] bool full() const { return entries.size() >= max_; }
-  void push(WaitHandle handle, const Waiter& w) { entries.push_back({handle, w, arrivals_++}); }
-
-  std::optional<Entry> pop_for(std::uint32_t upstream) {
-    const auto usable = [&](const Entry& e) { return (e.waiter.upstreams >> upstream & 1) != 0; };
-    if (std::none_of(entries.begin(), entries.end(), usable)) return std::nullopt;
-    due_ += reserve_;
-    const bool reserved = due_ >= 1.0;
-    if (reserved) due_ -= 1.0;
-    return take(usable, [&](const Entry& a, const Entry& b) {
-      if (!reserved && a.waiter.priority != b.waiter.priority) {
-        return a.waiter.priority < b.waiter.priority;
-      }
-      return earlier(a, b);
-    });
-  }
-  std::optional<Entry> expire(TimePoint now) {
-    return take([&](const Entry& e) { return e.waiter.deadline <= now; }, earlier);
-  }
-  bool cancel(WaitHandle handle) {
-    return std::erase_if(entries, [&](const Entry& e) { return e.handle == handle; }) == 1;
-  }
-
-  std::vector<Entry> entries;
-
- private:
-  static bool earlier(const Entry& a, const Entry& b) {
-    if (a.waiter.deadline != b.waiter.deadline) return a.waiter.deadline < b.waiter.deadline;
-    return a.arrival < b.arrival;
-  }
-  template <class Usable, class Less>
-  std::optional<Entry> take(Usable usable, Less less) {
-    auto best = entries.end();
-    for (auto it = entries.begin(); it != entries.end(); ++it) {
-      if (usable(*it) && (best == entries.end() || less(*it, *best))) best = it;
-    }
-    if (best == entries.end()) return std::nullopt;
-    const Entry entry = *best;
-    entries.erase(best);
-    return entry;
-  }
-
-  std::size_t max_;
-  double reserve_;
-  double due_ = 0;
-  std::uint64_t arrivals_ = 0;
-};
-
-void check_same(const std::optional<Granted>& got, const std::optional<Model::Entry>& wanted) {
+void check_same(const std::optional<Granted>& got, const std::optional<QueueModel::Entry>& wanted,
+                WaitEnd end) {
   REQUIRE(got.has_value() == wanted.has_value());
   if (!got) return;
+  REQUIRE(got->end == end);
   REQUIRE(got->handle == wanted->handle);
   REQUIRE(got->waiter.call == wanted->waiter.call);
   REQUIRE(got->waiter.client == wanted->waiter.client);
   REQUIRE(got->waiter.deadline == wanted->waiter.deadline);
 }
 
+/// Whoever has the earliest deadline, one after the other; of those who share it, any.
+std::size_t expire_all(WaitQueue& queue, QueueModel& model, TimePoint now) {
+  std::size_t expired = 0;
+  while (true) {
+    const auto earliest = model.next_deadline();
+    REQUIRE(queue.next_deadline() == earliest);
+    const auto got = queue.expire(now);
+    REQUIRE(got.has_value() == (earliest && *earliest <= now));
+    if (!got) return expired;
+    REQUIRE(got->end == WaitEnd::kExpired);
+    REQUIRE(got->waiter.deadline == *earliest);
+    REQUIRE(model.cancel(got->handle));
+    ++expired;
+  }
+}
+
 Waiter random_waiter(Random& random, Duration now, std::uint64_t call) {
   // Few distinct deadlines, so that ties are common; sometimes in the past; masks of every density.
-  const auto ahead = static_cast<Duration::rep>(random.below(40)) - 2;
+  const auto ahead = static_cast<Duration::rep>(random.below(random.below(4) == 0 ? 600 : 40)) - 2;
   UpstreamSet set = random.next();
   for (auto thin = random.below(5); thin > 0; --thin) set &= random.next();
   return {.priority = static_cast<Priority>(random.below(kPriorities)),
           .deadline = at(now + ahead * 1ms),
           .upstreams = set,
           .client = random.below(5),
+          .lane = static_cast<std::uint32_t>(random.below(3)),
           .call = call};
 }
 
@@ -137,13 +101,13 @@ TEST_CASE("what is not let in, and why") {
   const auto first = queue.push(waiter(Priority::kLow, 1s, 1, 1), at(0s));
   REQUIRE(first);
   REQUIRE(queue.push(waiter(Priority::kLow, 1s, 1, 2), at(0s)));
-  CHECK(queue.push(waiter(Priority::kCritical, 1s, 1, 3), at(0s)).error() == PushRefusal::kFull);
-  CHECK(queue.cancel(*first));
-  CHECK(queue.push(waiter(Priority::kCritical, 1s, 1, 3), at(0s)));
+  CHECK(queue.push(waiter(Priority::kLow, 1s, 1, 3), at(0s)).error() == PushRefusal::kFull);
+  CHECK(queue.cancel(first->handle));
+  CHECK(queue.push(waiter(Priority::kLow, 1s, 1, 3), at(0s)));
   queue.set({.max = 1, .reserve = 0});
   CHECK(queue.size() == 2);
-  CHECK(queue.push(waiter(Priority::kCritical, 1s, 1, 4), at(0s)).error() == PushRefusal::kFull);
-  CHECK(drain(queue, 0) == std::vector<std::uint64_t>{3, 2});
+  CHECK(queue.push(waiter(Priority::kLow, 1s, 1, 4), at(0s)).error() == PushRefusal::kFull);
+  CHECK(drain(queue, 0) == std::vector<std::uint64_t>{2, 3});
 }
 
 TEST_CASE("expire gives each waiter back once, at its deadline, earliest first") {
@@ -166,11 +130,11 @@ TEST_CASE("a handle ends with its stay, also when its slot is used again") {
     REQUIRE(handle);
     for (const WaitHandle& old : ended) REQUIRE_FALSE(queue.cancel(old));
     REQUIRE(queue.size() == 1);
-    if (i % 3 == 0) REQUIRE(queue.cancel(*handle));
-    if (i % 3 == 1) REQUIRE(queue.pop_for(0)->handle == *handle);
-    if (i % 3 == 2) REQUIRE(queue.expire(at(1s))->handle == *handle);
-    REQUIRE_FALSE(queue.cancel(*handle));
-    ended.push_back(*handle);
+    if (i % 3 == 0) REQUIRE(queue.cancel(handle->handle));
+    if (i % 3 == 1) REQUIRE(queue.pop_for(0, 0, at(0s))->handle == handle->handle);
+    if (i % 3 == 2) REQUIRE(queue.expire(at(1s))->handle == handle->handle);
+    REQUIRE_FALSE(queue.cancel(handle->handle));
+    ended.push_back(handle->handle);
   }
   CHECK_FALSE(queue.cancel({}));
   CHECK_FALSE(queue.cancel({.slot = 77, .generation = 0}));
@@ -183,18 +147,22 @@ TEST_CASE("with a reserve, low priority moves while critical floods") {
     REQUIRE(queue.push(waiter(Priority::kCritical, 2s, 1, i), at(0s)));
   }
   int until_low = 0;
-  while (queue.pop_for(0)->waiter.call != 1000) ++until_low;
+  while (queue.pop_for(0, 0, at(0s))->waiter.call != 1000) ++until_low;
   CHECK(until_low == 19);
 }
 
-TEST_CASE("the queue agrees with a plain list over random operations") {
+TEST_CASE("the queue agrees with plain lists over random operations") {
+  std::size_t stale = 0;
+  std::size_t shed = 0;
+  std::size_t displaced = 0;
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     CAPTURE(seed);
     Random random(seed);
     const double reserve = seed % 2 == 0 ? 0.0 : 0.3;
-    const std::uint32_t max = seed % 5 == 0 ? 8 : 200;
-    WaitQueue queue({.max = max, .reserve = reserve});
-    Model model(max, reserve);
+    const std::uint32_t max = seed % 5 == 0 ? 8 : 100;
+    const std::uint64_t pops = seed % 3 == 0 ? 10 : 30;
+    WaitQueue queue({.max = max, .reserve = reserve}, 3);
+    QueueModel model(max, reserve, 3);
     std::vector<WaitHandle> all;
     std::size_t entered = 0;
     std::size_t left = 0;
@@ -203,48 +171,55 @@ TEST_CASE("the queue agrees with a plain list over random operations") {
       const auto dice = random.below(100);
       if (dice < 45) {
         const Waiter w = random_waiter(random, now, step);
-        const auto handle = queue.push(w, at(now));
-        const bool wanted = w.upstreams != 0 && w.deadline > at(now) && !model.full();
-        REQUIRE(handle.has_value() == wanted);
-        if (handle) {
-          REQUIRE(std::find(all.begin(), all.end(), *handle) == all.end());
-          all.push_back(*handle);
-          model.push(*handle, w);
-          ++entered;
+        const auto wanted = model.push(w, at(now));
+        const auto got = queue.push(w, at(now));
+        REQUIRE(got.has_value() == wanted.has_value());
+        if (!got) {
+          REQUIRE(got.error() == wanted.error());
+          if (got.error() == PushRefusal::kShed) ++shed;
+          continue;
         }
-      } else if (dice < 75) {
+        REQUIRE(std::find(all.begin(), all.end(), got->handle) == all.end());
+        check_same(got->displaced, *wanted, WaitEnd::kDisplaced);
+        if (got->displaced) ++left, ++displaced;
+        all.push_back(got->handle);
+        model.entered(got->handle, w, at(now));
+        ++entered;
+      } else if (dice < 45 + pops) {
         const auto upstream = static_cast<std::uint32_t>(random.below(64));
-        const auto got = queue.pop_for(upstream);
-        check_same(got, model.pop_for(upstream));
-        if (got) ++left;
-      } else if (dice < 90 && !all.empty()) {
+        const auto lane = static_cast<std::uint32_t>(random.below(3));
+        const auto got = queue.pop_for(upstream, lane, at(now));
+        const auto wanted = model.pop_for(upstream, lane, at(now));
+        REQUIRE(got.has_value() == wanted.has_value());
+        if (!got) continue;
+        check_same(got, wanted->first, wanted->second);
+        if (got->end == WaitEnd::kStale) ++stale;
+        ++left;
+      } else if (dice < 85 && !all.empty()) {
         const WaitHandle handle = all[random.below(all.size())];
         const bool done = queue.cancel(handle);
         REQUIRE(done == model.cancel(handle));
         if (done) ++left;
       } else {
         now += static_cast<Duration::rep>(random.below(6)) * 1ms;
-        while (true) {
-          const auto got = queue.expire(at(now));
-          check_same(got, model.expire(at(now)));
-          if (!got) break;
-          ++left;
-        }
+        left += expire_all(queue, model, at(now));
       }
       REQUIRE(queue.size() == model.entries.size());
       REQUIRE(queue.size() == entered - left);
     }
     // Nobody is lost: all that are left come out of it.
-    while (!model.entries.empty()) {
-      const auto got = queue.expire(at(now + 1h));
-      check_same(got, model.expire(at(now + 1h)));
-    }
+    left += expire_all(queue, model, at(now + 1h));
+    CHECK(left == entered);
     CHECK(queue.size() == 0);
   }
+  // All of the rules have been met.
+  CHECK(stale > 50);
+  CHECK(shed > 50);
+  CHECK(displaced > 50);
 }
 
 TEST_CASE("a warm queue does not allocate") {
-  WaitQueue queue({.max = 500, .reserve = 0.05});
+  WaitQueue queue({.max = 500, .reserve = 0.05}, 4);
   Random random(3);
   const auto round = [&] {
     for (std::uint64_t i = 0; i < 500; ++i) {
@@ -252,15 +227,17 @@ TEST_CASE("a warm queue does not allocate") {
           {.priority = static_cast<Priority>(random.below(4)),
            .deadline = at(1s + Duration(static_cast<Duration::rep>(random.below(1000)))),
            .upstreams = random.next() | 1,
-           .client = 0,
+           .client = random.below(40),
+           .lane = static_cast<std::uint32_t>(random.below(4)),
            .call = i},
           at(0s));
     }
-    for (std::uint32_t i = 0; i < 200; ++i) (void)queue.pop_for(i % 64);
+    for (std::uint32_t i = 0; i < 200; ++i) (void)queue.pop_for(i % 64, i % 4, at(0s));
     while (queue.expire(at(1h))) {
     }
   };
-  round();
+  // How many clients, and in how many lanes each, differs from round to round.
+  for (int i = 0; i < 20; ++i) round();
   const std::size_t before = allocations();
   for (int i = 0; i < 20; ++i) round();
   CHECK(allocations() == before);
@@ -276,7 +253,7 @@ TEST_CASE("ten thousand waiters in sorted order do not make a list of the tree",
                        at(0s)));
   }
   std::uint64_t expected = 1;
-  while (const auto granted = queue.pop_for(1)) {
+  while (const auto granted = queue.pop_for(1, 0, at(0s))) {
     REQUIRE(granted->waiter.call == expected);
     expected += 2;
   }

@@ -254,4 +254,21 @@ TEST_CASE("a clock that goes back gives the budget nothing") {
   CHECK(budget.balance(at(0s)) < 1.0);
 }
 
+TEST_CASE("a retry that would probably come too late is not made; a replay is") {
+  Fixture f;
+  FailedAttempt late = failed(Failure::kMaybeSent);
+  late.expected = 100ms;
+  CHECK(f(late, Resend::kFreely, at(0s), at(100ms)).reason == GiveUp::kDeadline);
+  CHECK(f.spent() == Approx(0.0));
+  CHECK(f(late, Resend::kFreely, at(0s), at(100ms + 1ns)).action == RetryAction::kElsewhere);
+  FailedAttempt stale = failed(Failure::kStaleConnection);
+  stale.expected = 100ms;
+  CHECK(f(stale, Resend::kFreely, at(0s), at(50ms)).action == RetryAction::kReplaySame);
+  // Where there is only the same one again, after a wait: both count.
+  FailedAttempt waits = failed(Failure::kMaybeSent, true, false);
+  waits.retry_after = 60ms;
+  waits.expected = 100ms;
+  CHECK(f(waits, Resend::kFreely, at(0s), at(159ms)).reason == GiveUp::kDeadline);
+}
+
 }  // namespace sluice::policy
