@@ -110,12 +110,12 @@ std::string upstream_status(const health::UpstreamReport& report, const proxy::U
   fmt::format_to(
       std::back_inserter(out),
       R"({{"name":{},"url":"{}://{}:{}","state":"{}","reason":"{}","score":{:.3f},"score_parts":{{"errors":{:.3f},)"
-      R"("latency":{:.3f},"freshness":{:.3f}}},"head":{},"lag_blocks":{},"consecutive_failures":{},)"
+      R"("latency":{:.3f},"freshness":{:.3f},"throttle":{:.3f}}},"head":{},"lag_blocks":{},"consecutive_failures":{},)"
       R"("response_time_ms":{:.3f},"throttled_ms":{},"unbatched_ms":{},"connections":{{"idle":{},"busy":{},"connecting":{},"max":{}}},)"
       R"("tier":{},"weight":{},"in_flight":{},"override":{},{}}})",
       json_text(report.name), options.tls ? "https" : "http", options.host, options.port,
       word(report.serving), word(report.reason), report.score.total(), report.score.errors,
-      report.score.latency, report.score.freshness, report.head, report.lag,
+      report.score.latency, report.score.freshness, report.score.throttle, report.head, report.lag,
       report.consecutive_failures, static_cast<double>(report.shared->latency_ns.load()) * 1e-6,
       ms_until(report.shared->throttled_until_ns.load()),
       ms_until(report.shared->unbatched_until_ns.load()), pool.idle, pool.busy, pool.connecting,

@@ -39,9 +39,9 @@ std::string_view word(policy::Serving serving) noexcept {
 }
 
 std::string_view word(policy::DownReason reason) noexcept {
-  constexpr std::array<std::string_view, 8> kWords = {"none",        "not_probed",  "failures",
-                                                      "unreachable", "wrong_chain", "lagging",
-                                                      "frozen",      "syncing"};
+  constexpr std::array<std::string_view, policy::kDownReasons> kWords = {
+      "none",   "not_probed", "failures", "unreachable", "wrong_chain", "lagging",
+      "frozen", "syncing",    "errors",   "slow",        "silent",      "stuck_sync"};
   return kWords[static_cast<std::size_t>(reason)];
 }
 

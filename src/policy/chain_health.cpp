@@ -19,7 +19,9 @@ ChainHealth::ChainHealth(const HealthOptions& options, std::size_t upstreams)
     : ChainHealth(options, std::vector<HealthOptions>(upstreams, options)) {}
 
 ChainHealth::ChainHealth(const HealthOptions& chain, std::span<const HealthOptions> each)
-    : options_(chain), heads_(chain.head, std::min(each.size(), kUpstreamsMax)) {
+    : options_(chain),
+      heads_(chain.head, std::min(each.size(), kUpstreamsMax)),
+      outliers_(chain.outlier, std::min(each.size(), kUpstreamsMax)) {
   each = each.first(std::min(each.size(), kUpstreamsMax));
   upstreams_.reserve(each.size());
   for (const HealthOptions& own : each) upstreams_.emplace_back(own);
@@ -32,8 +34,10 @@ std::span<const RotationChange> ChainHealth::probe_ok(std::uint32_t upstream, co
   UpstreamHealth& health = upstreams_[upstream];
   // A head counts only from an upstream that is known to be on this chain.
   if (health.proven() || probe.chain_verified) heads_.report(upstream, probe.head, now);
-  health.probe_ok(probe, heads_.standing(upstream, now), now, random);
-  return settle();
+  ProbeOk judged = probe;
+  judged.representative = probe.representative && !still_slow(upstream, probe);
+  health.probe_ok(judged, heads_.standing(upstream, now), now, random);
+  return settle(now);
 }
 
 std::span<const RotationChange> ChainHealth::probe_failed(std::uint32_t upstream,
@@ -42,28 +46,67 @@ std::span<const RotationChange> ChainHealth::probe_failed(std::uint32_t upstream
   UpstreamHealth& health = upstreams_[upstream];
   health.probe_failed(failure, now, random);
   if (health.state() != HealthState::kUp) heads_.silence(upstream, now);
-  return settle();
+  return settle(now);
 }
 
 std::span<const RotationChange> ChainHealth::wrong_chain(std::uint32_t upstream, TimePoint now,
                                                          Random& random) {
   upstreams_[upstream].wrong_chain(now, random);
   heads_.silence(upstream, now);
-  return settle();
+  return settle(now);
 }
 
 std::span<const RotationChange> ChainHealth::passive(std::uint32_t upstream, const Passive& calls,
                                                      TimePoint now, Random& random) {
   UpstreamHealth& health = upstreams_[upstream];
-  health.passive(calls, now, random);
+  health.passive(calls, run_limit(upstream, calls), now, random);
   if (health.reason() == DownReason::kUnreachable) heads_.silence(upstream, now);
-  return settle();
+  return settle(now);
+}
+
+std::span<const RotationChange> ChainHealth::traffic(std::uint32_t upstream,
+                                                     std::span<const ClassTraffic> classes,
+                                                     TimePoint now, Random& random) {
+  outliers_.report(upstream, classes, now);
+  const bool tender = upstreams_[upstream].ramp_share(now) < 1.0;
+  const Finding finding = outliers_.judge(upstream, well_, tender, now);
+  suspects_ &= ~bit_of(upstream);
+  if (finding.what == Outlier::kSilent) suspects_ |= bit_of(upstream);
+  upstreams_[upstream].outlier(finding, now, random);
+  return settle(now);
+}
+
+/// How long a run of failed calls takes an upstream out. Where its peers fail too, five in a row
+/// are soon met by chance: then as many as would be met once in 10^9 calls. A run within one class,
+/// while others are asked of it as well, is for that class's breaker.
+std::uint32_t ChainHealth::run_limit(std::size_t upstream, const Passive& calls) const noexcept {
+  constexpr double kLogChance = -20.7;
+  constexpr double kRateMin = 0.01;
+  constexpr std::uint32_t kNever = 1'000'000;
+  const std::uint32_t usual = upstreams_[upstream].options().failures_max;
+  if (std::popcount(calls.failing_classes) == 1 && outliers_.classes_in_use(upstream) > 1) {
+    return kNever;
+  }
+  const double rate = std::max(kRateMin, outliers_.peer_failure_share(upstream, well_));
+  if (rate >= 0.99) return kNever;
+  const auto least = static_cast<std::uint32_t>(std::ceil(kLogChance / std::log(rate)));
+  return std::max(usual, least);
+}
+
+/// Whether a probe of the class that was slow took much longer than that class takes elsewhere.
+bool ChainHealth::still_slow(std::size_t upstream, const ProbeOk& probe) const noexcept {
+  const UpstreamHealth& health = upstreams_[upstream];
+  if (health.reason() != DownReason::kSlow || !health.probe_class()) return false;
+  const Duration usual = outliers_.usual(upstream, *health.probe_class(), well_);
+  return usual > Duration::zero() &&
+         seconds(probe.class_time) > options_.outlier.slow_ratio * seconds(usual) &&
+         probe.class_time - usual > options_.outlier.slow_gap;
 }
 
 std::span<const RotationChange> ChainHealth::tick(TimePoint now) {
   heads_.tick(now);
   for (UpstreamHealth& health : upstreams_) health.tick(now);
-  return settle();
+  return settle(now);
 }
 
 bool ChainHealth::up(std::size_t i) const noexcept {
@@ -71,7 +114,9 @@ bool ChainHealth::up(std::size_t i) const noexcept {
 }
 
 bool ChainHealth::lost(std::size_t i) const noexcept {
-  return !upstreams_[i].answers() || upstreams_[i].reason() == DownReason::kUnreachable;
+  const DownReason reason = upstreams_[i].reason();
+  return !upstreams_[i].answers() || reason == DownReason::kUnreachable ||
+         reason == DownReason::kSilent;
 }
 
 std::size_t ChainHealth::latest_down(UpstreamSet among) const noexcept {
@@ -112,7 +157,7 @@ UpstreamSet ChainHealth::bear_with(UpstreamSet proven, UpstreamSet up) noexcept 
   return borne;
 }
 
-std::span<const RotationChange> ChainHealth::settle() {
+std::span<const RotationChange> ChainHealth::settle(TimePoint now) {
   UpstreamSet proven = 0;
   UpstreamSet well = 0;
   for (std::size_t i = 0; i < upstreams_.size(); ++i) {
@@ -121,6 +166,7 @@ std::span<const RotationChange> ChainHealth::settle() {
   }
   const UpstreamSet borne = bear_with(proven, well);
   rotation_ = well | borne;
+  well_ = well;
   changes_.clear();
   for (std::size_t i = 0; i < upstreams_.size(); ++i) {
     Serving to = Serving::kOut;
@@ -131,10 +177,19 @@ std::span<const RotationChange> ChainHealth::settle() {
                         .from = serving_[i],
                         .to = to,
                         .reason = upstreams_[i].reason(),
-                        .abandon = to == Serving::kOut && (lost(i) || !upstreams_[i].proven())});
+                        .abandon = to == Serving::kOut && (lost(i) || !upstreams_[i].proven()),
+                        .out = to == Serving::kIn && upstreams_[i].recoveries() > 0
+                                   ? upstreams_[i].latest_outage()
+                                   : Duration::zero()});
     serving_[i] = to;
+    if (to == Serving::kIn) outliers_.forget(i, now);
   }
   return changes_;
+}
+
+double ChainHealth::ramp_share(std::uint32_t upstream, TimePoint now) const noexcept {
+  const bool others = (well_ & ~bit_of(upstream)) != 0;
+  return others ? upstreams_[upstream].ramp_share(now) : 1.0;
 }
 
 /// Median over the others, the lower one of two: a slow pair must not excuse each other.

@@ -31,6 +31,7 @@ struct RotationChange {
   DownReason reason = DownReason::kNone;  ///< kNone for kIn
   /// It answers nothing, or for another chain: calls under way there are better made elsewhere.
   bool abandon = false;
+  Duration out{0};  ///< for kIn: how long it was away; zero when it is new
 };
 
 /// The upstreams of one chain together: each one's machine, the chain's head, and the guard over
@@ -63,6 +64,11 @@ class ChainHealth {
                                               Random& random);
   std::span<const RotationChange> passive(std::uint32_t upstream, const Passive& calls,
                                           TimePoint now, Random& random);
+  /// What live calls did since the last report, by method class, and how many are in flight: judged
+  /// against the upstream's peers. At each tick, for every upstream, before passive().
+  std::span<const RotationChange> traffic(std::uint32_t upstream,
+                                          std::span<const ClassTraffic> classes, TimePoint now,
+                                          Random& random);
   /// About every 100 ms.
   std::span<const RotationChange> tick(TimePoint now);
 
@@ -73,6 +79,15 @@ class ChainHealth {
     return serving_[upstream];
   }
   [[nodiscard]] bool panic() const noexcept { return panic_; }
+  /// Those whose calls go unanswered for longer than they should: to be probed at once.
+  [[nodiscard]] UpstreamSet suspects() const noexcept { return suspects_; }
+  /// The share of its usual calls that an upstream should be given, 0..1: small after a return and
+  /// then growing. 1 where nobody else is well. For the balancer's slow start.
+  [[nodiscard]] double ramp_share(std::uint32_t upstream, TimePoint now) const noexcept;
+  /// What a probe of this class usually takes at the others; zero when unknown.
+  [[nodiscard]] Duration usual_time(std::uint32_t upstream, std::uint32_t klass) const noexcept {
+    return outliers_.usual(upstream, klass, well_);
+  }
   [[nodiscard]] const UpstreamHealth& upstream(std::uint32_t index) const noexcept {
     return upstreams_[index];
   }
@@ -91,14 +106,19 @@ class ChainHealth {
   [[nodiscard]] UpstreamSet bear_with(UpstreamSet proven, UpstreamSet up) noexcept;
   [[nodiscard]] std::size_t latest_down(UpstreamSet among) const noexcept;
   [[nodiscard]] double peer_median(std::size_t upstream) const noexcept;
-  std::span<const RotationChange> settle();
+  [[nodiscard]] std::uint32_t run_limit(std::size_t upstream, const Passive& calls) const noexcept;
+  [[nodiscard]] bool still_slow(std::size_t upstream, const ProbeOk& probe) const noexcept;
+  std::span<const RotationChange> settle(TimePoint now);
 
   HealthOptions options_;
   HeadTracker heads_;
+  OutlierDetector outliers_;
   std::vector<UpstreamHealth> upstreams_;
   std::vector<Serving> serving_;
   std::vector<RotationChange> changes_;
   UpstreamSet rotation_ = 0;
+  UpstreamSet well_ = 0;
+  UpstreamSet suspects_ = 0;
   bool panic_ = false;
 };
 

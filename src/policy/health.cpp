@@ -2,6 +2,8 @@
 #include "policy/health.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 
 namespace sluice::policy {
 namespace {
@@ -11,6 +13,20 @@ constexpr double kJitter = 0.2;
 /// Of an upstream that is alone and far ahead of all others: it may be right, but nobody vouches
 /// for it.
 constexpr double kDistrustedFreshness = 0.5;
+
+/// Good probes in a row before a return: so many that an upstream which still fails as often gets
+/// through them once in twenty times.
+constexpr std::uint32_t kProofsMin = 3;
+constexpr std::uint32_t kProofsMax = 8;
+constexpr double kProofsChance = 0.05;
+
+/// After a return: the first share, for how long, and from where it then grows.
+constexpr double kRampFirst = 0.03;
+constexpr Duration kRampFirstTime = std::chrono::seconds(1);
+constexpr double kRampFrom = 0.1;
+
+/// A node whose lag did not shrink for so long while it is syncing is stuck.
+constexpr Duration kStuckTime = std::chrono::minutes(5);
 
 /// base * 2^(n-1), at most max, shortened by up to a fifth.
 Duration ejection(const HealthOptions& options, std::uint32_t n, Random& random) noexcept {
@@ -31,14 +47,36 @@ DownReason UpstreamHealth::judge(const HeadStanding& standing, bool syncing,
   if (standing.frozen) return DownReason::kFrozen;
   if (standing.lag <= options_.lag_out) {
     lagging_since_.reset();
+    nearer_at_.reset();
     return DownReason::kNone;
   }
   // An upstream that says itself that it is catching up is not waited for. Saying so without a lag
   // means nothing: nodes do while they build an index.
-  if (syncing) return DownReason::kSyncing;
+  if (syncing) return follow_sync(now);
+  nearer_at_.reset();
   if (!lagging_since_) lagging_since_ = now;
   const bool borne = state_ == HealthState::kUp && now - *lagging_since_ < options_.lag_out_time;
   return borne ? DownReason::kNone : DownReason::kLagging;
+}
+
+DownReason UpstreamHealth::follow_sync(TimePoint now) noexcept {
+  if (!nearer_at_ || standing_.lag < nearest_) {
+    nearer_at_ = now;
+    nearest_ = standing_.lag;
+  }
+  return now - *nearer_at_ >= kStuckTime ? DownReason::kStuckSync : DownReason::kSyncing;
+}
+
+/// A good probe while it is out, of the class that failed or of another.
+void UpstreamHealth::count_proof(const ProbeOk& probe, TimePoint now) noexcept {
+  if (!probe_class_) {
+    proofs_ = proofs_needed_;
+  } else if (probe.representative) {
+    ++proofs_;
+  } else if (reason_ == DownReason::kSlow && now - left_at_ >= options_.eject_max) {
+    // It answers, and is no faster: this is what it is like now, and for balancing to weigh.
+    proofs_ = proofs_needed_;
+  }
 }
 
 void UpstreamHealth::probe_ok(const ProbeOk& probe, const HeadStanding& standing, TimePoint now,
@@ -56,14 +94,15 @@ void UpstreamHealth::probe_ok(const ProbeOk& probe, const HeadStanding& standing
     if (found != DownReason::kNone) leave(found, now, random);
     return;
   }
-  fit_ = proven_ && found == DownReason::kNone;
+  count_proof(probe, now);
+  fit_ = proven_ && found == DownReason::kNone && proofs_ >= proofs_needed_;
   if (found != DownReason::kNone) {
     if (state_ == HealthState::kUnknown && proven_) {
       state_ = HealthState::kDown;
       left_at_ = now;
     }
     reason_ = found;
-  } else if (now >= out_until_) {
+  } else if (fit_ && now >= out_until_) {
     come_back(now);
   }
 }
@@ -72,7 +111,8 @@ void UpstreamHealth::probe_failed(ProbeFailure failure, TimePoint now, Random& r
   tick(now);
   inputs_.attempts(0.0, 1.0, now);
   answers_ = fit_ = false;
-  probe_run_ += failure == ProbeFailure::kSilent ? 2 : 1;
+  proofs_ = 0;
+  ++probe_run_;
   connect_run_ = failure == ProbeFailure::kConnect ? connect_run_ + 1 : 0;
   if (state_ == HealthState::kUnknown) {
     state_ = HealthState::kDown;
@@ -80,7 +120,11 @@ void UpstreamHealth::probe_failed(ProbeFailure failure, TimePoint now, Random& r
     left_at_ = now;
     return;
   }
-  check_runs(now, random);
+  if (failure == ProbeFailure::kSilent && state_ == HealthState::kUp) {
+    leave(DownReason::kSilent, now, random);
+    return;
+  }
+  check_runs(options_.failures_max, now, random);
 }
 
 void UpstreamHealth::wrong_chain(TimePoint now, Random& random) noexcept {
@@ -95,9 +139,11 @@ void UpstreamHealth::wrong_chain(TimePoint now, Random& random) noexcept {
   }
 }
 
-void UpstreamHealth::passive(const Passive& calls, TimePoint now, Random& random) noexcept {
+void UpstreamHealth::passive(const Passive& calls, std::uint32_t failures_max, TimePoint now,
+                             Random& random) noexcept {
   tick(now);
   inputs_.attempts(calls.successes, calls.failures, now);
+  if (calls.throttled > 0) inputs_.throttled(calls.throttled, now);
   const bool only_connects = calls.connect_failures >= calls.failures;
   if (calls.successes > 0) {
     probe_run_ = 0;
@@ -109,15 +155,46 @@ void UpstreamHealth::passive(const Passive& calls, TimePoint now, Random& random
   } else {
     return;
   }
-  check_runs(now, random);
+  const bool was_up = state_ == HealthState::kUp;
+  check_runs(failures_max, now, random);
+  if (was_up && reason_ == DownReason::kFailures && calls.failing_classes != 0) {
+    probe_class_ = static_cast<std::uint32_t>(std::countr_zero(calls.failing_classes));
+    proofs_needed_ = kProofsMin;
+  }
+}
+
+void UpstreamHealth::outlier(const Finding& finding, TimePoint now, Random& random) noexcept {
+  tick(now);
+  if (state_ != HealthState::kUp || !proven_ || !finding.sure) return;
+  switch (finding.what) {
+    case Outlier::kNone:
+      return;
+    case Outlier::kSilent:
+      leave(DownReason::kSilent, now, random);
+      answers_ = false;
+      return;
+    case Outlier::kSlow:
+      leave(DownReason::kSlow, now, random);
+      proofs_needed_ = kProofsMin;
+      break;
+    case Outlier::kErrors: {
+      leave(DownReason::kErrors, now, random);
+      const double passes = std::clamp(1.0 - finding.share, 0.01, 0.99);
+      const double needed = std::ceil(std::log(kProofsChance) / std::log(passes));
+      proofs_needed_ = std::clamp(static_cast<std::uint32_t>(needed), kProofsMin, kProofsMax);
+      break;
+    }
+  }
+  probe_class_ = finding.klass;
 }
 
 /// Too many failures in a row: out if it is up, and the harder reason if it is out already.
-void UpstreamHealth::check_runs(TimePoint now, Random& random) noexcept {
+void UpstreamHealth::check_runs(std::uint32_t failures_max, TimePoint now,
+                                Random& random) noexcept {
   DownReason found = DownReason::kNone;
   if (connect_run_ >= options_.connect_failures_max) {
     found = DownReason::kUnreachable;
-  } else if (run_ >= options_.failures_max || probe_run_ >= options_.probe_failures_max) {
+  } else if (run_ >= failures_max || probe_run_ >= options_.probe_failures_max) {
     found = DownReason::kFailures;
   }
   if (found == DownReason::kNone || !proven_) return;
@@ -147,9 +224,18 @@ void UpstreamHealth::leave(DownReason reason, TimePoint now, Random& random) noe
   left_at_ = now;
   out_until_ = now + ejection(options_, ejections_, random);
   fit_ = false;
+  probe_class_.reset();
+  proofs_ = proofs_needed_ = 0;
 }
 
 void UpstreamHealth::come_back(TimePoint now) noexcept {
+  if (ejections_ > 0) {
+    ++recoveries_;
+    latest_outage_ = now - left_at_;
+    back_at_ = now;
+  }
+  probe_class_.reset();
+  proofs_ = proofs_needed_ = 0;
   state_ = HealthState::kUp;
   reason_ = DownReason::kNone;
   lagging_since_.reset();
@@ -157,9 +243,17 @@ void UpstreamHealth::come_back(TimePoint now) noexcept {
   forgiven_at_ = now;
 }
 
+double UpstreamHealth::ramp_share(TimePoint now) const noexcept {
+  const Duration since = now - back_at_;
+  if (back_at_ == TimePoint{} || since >= options_.ramp) return 1.0;
+  if (since < kRampFirstTime) return kRampFirst;
+  return std::max(kRampFrom, seconds(since) / seconds(options_.ramp));
+}
+
 ScoreParts UpstreamHealth::score(double peer_median_s, TimePoint now) const noexcept {
   ScoreParts parts;
   parts.errors = inputs_.error_part(now);
+  parts.throttle = inputs_.throttle_part(now);
   parts.latency = latency_part(inputs_.latency_s(), peer_median_s);
   parts.freshness = freshness_part(standing_.lag, options_.lag_prefer, options_.lag_out);
   if (standing_.distrusted) parts.freshness *= kDistrustedFreshness;

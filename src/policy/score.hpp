@@ -15,8 +15,9 @@ struct ScoreParts {
   double errors = 1.0;
   double latency = 1.0;
   double freshness = 1.0;
+  double throttle = 1.0;  ///< share of calls that its rate limit let pass
 
-  [[nodiscard]] double total() const noexcept { return errors * latency * freshness; }
+  [[nodiscard]] double total() const noexcept { return errors * latency * freshness * throttle; }
 };
 
 /// Lower bound of Wilson's interval (one standard deviation; Wilson 1927) for the share of
@@ -40,10 +41,15 @@ class ScoreInputs {
     successes_.add(successes, now);
     failures_.add(failures, now);
   }
+  void throttled(double calls, TimePoint now) noexcept { throttled_.add(calls, now); }
   void latency(Duration sample, TimePoint now) noexcept { latency_.add(seconds(sample), now); }
 
   [[nodiscard]] double error_part(TimePoint now) const noexcept {
     return 1.0 - surely_failing(successes_.at(now), failures_.at(now));
+  }
+  /// 1 minus the lower bound of the share of 429s, as for failures.
+  [[nodiscard]] double throttle_part(TimePoint now) const noexcept {
+    return 1.0 - surely_failing(successes_.at(now) + failures_.at(now), throttled_.at(now));
   }
   /// 0 while unknown.
   [[nodiscard]] double latency_s() const noexcept { return latency_.mean(); }
@@ -53,6 +59,7 @@ class ScoreInputs {
 
   FadingCount successes_{kMemory};
   FadingCount failures_{kMemory};
+  FadingCount throttled_{kMemory};
   TimeEwma latency_{kMemory};
 };
 

@@ -269,7 +269,6 @@ TEST_CASE("calls under way are abandoned where nobody answers them, or for anoth
                               at(1s), random)));
   }
   SECTION("it is silent") {
-    health.probe_failed(0, ProbeFailure::kSilent, at(1s), random);
     CHECK(gone(health.probe_failed(0, ProbeFailure::kSilent, at(2s), random)));
   }
   SECTION("it is on another chain") {

@@ -129,17 +129,17 @@ TEST_CASE("probes alone take it down after three, the reason tells how they fail
 TEST_CASE("silence towards calls and probes alike takes it down sooner") {
   Upstream u;
   u.good(0s);
-  u.bad(2s, ProbeFailure::kSilent);
-  CHECK(u.health.state() == HealthState::kUp);
-  SECTION("confirmed by the next probe") {
-    u.bad(3s, ProbeFailure::kSilent);
-    CHECK(u.health.reason() == DownReason::kFailures);
+  SECTION("by one probe") {
+    u.bad(2s, ProbeFailure::kSilent);
+    CHECK(u.health.reason() == DownReason::kSilent);
     CHECK_FALSE(u.health.answers());
   }
-  SECTION("not when a call was answered in between") {
-    u.calls(2s, {.successes = 1});
-    u.bad(3s, ProbeFailure::kSilent);
+  SECTION("by what calls show, when that is sure") {
+    u.health.outlier({.what = Outlier::kSilent}, at(2s), u.random);
     CHECK(u.health.state() == HealthState::kUp);
+    u.health.outlier({.what = Outlier::kSilent, .sure = true}, at(2s), u.random);
+    CHECK(u.health.reason() == DownReason::kSilent);
+    CHECK_FALSE(u.health.answers());
   }
 }
 
