@@ -24,6 +24,7 @@ struct Part {
 
 constexpr std::array kParts{
     Part{"core", sluice::sim::run_core},
+    Part{"health", sluice::sim::run_health},
 };
 
 /// Lines of an id and the reason.

@@ -8,5 +8,6 @@
 namespace sluice::sim {
 
 void run_core(Report& report);
+void run_health(Report& report);
 
 }  // namespace sluice::sim
