@@ -60,7 +60,6 @@ void Call::on_failure(const upstream::Failure& failure) {
       shared.connect_failures.fetch_add(1, relaxed);
       shared.consecutive_connect_failures.fetch_add(1, relaxed);
     }
-    chain().balancer->observe(upstream_, time - attempt_started_, false);
   }
   if (stream_begun_) {
     cut_stream();

@@ -88,7 +88,6 @@ void Call::learn(TimePoint now) {
       shared.consecutive_failures.store(0, relaxed);
     const Duration own = (now - attempt_started_) / batch_calls_;
     shared.observe_latency(own);
-    chain().balancer->observe(upstream_, own, true);
   }
   if (action.throttled) {
     exchange_.worker().metrics().throttled(chain().spec->upstreams[upstream_].slot);

@@ -25,6 +25,7 @@ struct Part {
 constexpr std::array kParts{
     Part{"core", sluice::sim::run_core},
     Part{"health", sluice::sim::run_health},
+    Part{"balance", sluice::sim::run_balance},
 };
 
 /// Lines of an id and the reason.

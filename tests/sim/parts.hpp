@@ -9,5 +9,6 @@ namespace sluice::sim {
 
 void run_core(Report& report);
 void run_health(Report& report);
+void run_balance(Report& report);
 
 }  // namespace sluice::sim

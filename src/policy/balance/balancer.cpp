@@ -5,34 +5,56 @@
 #include <array>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "policy/balance/strategies.hpp"
 
 namespace sluice::policy {
 namespace {
 
-using Make = std::unique_ptr<Balancer> (*)(std::size_t);
+using Make = std::unique_ptr<Balancer> (*)(const BalanceOptions&);
 
 constexpr std::array kNames{
-    std::string_view{"round-robin"},
-    std::string_view{"least-connections"},
-    std::string_view{"weighted"},
-    std::string_view{"latency-based"},
+    std::string_view{"round-robin"}, std::string_view{"least-connections"},
+    std::string_view{"weighted"},    std::string_view{"latency-based"},
+    std::string_view{"random"},      std::string_view{"p2c"},
+    std::string_view{"peak-ewma"},   std::string_view{"affinity"},
+    std::string_view{"adaptive"},    std::string_view{"learned"},
 };
 constexpr std::array<Make, kNames.size()> kMakers{
-    make_round_robin,
-    make_least_connections,
-    make_weighted,
-    make_latency_based,
+    make_round_robin, make_least_connections, make_weighted,  make_latency_based, make_random,
+    make_p2c,         make_peak_ewma,         make_affinity,  make_adaptive,      make_learned,
 };
 
 }  // namespace
 
-void Balancer::observe(std::uint32_t /*index*/, Duration /*latency*/, bool /*ok*/) noexcept {}
+Ticket Balancer::started(std::uint32_t /*index*/, UpstreamStats* /*stats*/,
+                         const PickContext& /*context*/) noexcept {
+  return {};
+}
 
-std::unique_ptr<Balancer> make_balancer(std::string_view strategy, std::size_t upstreams_max) {
+void Balancer::finished(const Ticket& /*ticket*/, Ended /*ended*/, TimePoint /*now*/,
+                        std::uint32_t /*sharing*/) noexcept {}
+
+AffinityOutcome Balancer::affinity() const noexcept {
+  return AffinityOutcome::kNone;
+}
+
+std::string Balancer::explain(std::span<const Candidate> candidates,
+                              const PickContext& /*context*/) const {
+  std::string text(name());
+  for (const Candidate& candidate : candidates) {
+    text += fmt::format("; {}: {} in flight, weight {:g}", candidate.index, candidate.in_flight,
+                        candidate.weight);
+    if (!has_room(candidate)) text += ", full";
+  }
+  return text;
+}
+
+std::unique_ptr<Balancer> make_balancer(std::string_view strategy, const BalanceOptions& options) {
   const auto* const found = std::find(kNames.begin(), kNames.end(), strategy);
   if (found == kNames.end()) return nullptr;
-  return kMakers[static_cast<std::size_t>(found - kNames.begin())](upstreams_max);
+  return kMakers[static_cast<std::size_t>(found - kNames.begin())](options);
 }
 
 std::span<const std::string_view> balancer_names() noexcept {

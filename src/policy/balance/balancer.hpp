@@ -6,10 +6,12 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/clock.hpp"
 #include "base/random.hpp"
+#include "policy/balance/upstream_stats.hpp"
 
 namespace sluice::policy {
 
@@ -24,16 +26,54 @@ struct Candidate {
   std::uint32_t capacity = 0;  ///< calls in flight it takes; 0 is unlimited
   double latency_s = 0.0;      ///< recent mean response time; 0 is unknown
   double score = 1.0;          ///< health, 0..1
+  /// What is known of it to all workers; a strategy keeps its own where it is null.
+  UpstreamStats* stats = nullptr;
 };
 
 [[nodiscard]] inline bool has_room(const Candidate& candidate) noexcept {
   return candidate.capacity == 0 || candidate.in_flight < candidate.capacity;
 }
 
+/// What can be told of a call's size before it is sent; natural logarithms.
+struct CallFeatures {
+  float log_params = 0.0F;  ///< of 1 + the bytes of its params
+  float log_span = 0.0F;    ///< of 1 + the blocks it spans; 0 for one block
+  bool historical = false;  ///< asks for state of a past block
+};
+
 struct PickContext {
   TimePoint now{};
   std::uint32_t method_class = 0;
-  std::uint64_t affinity_hash = 0;
+  std::uint64_t affinity_hash = 0;  ///< 0 is none
+  CallFeatures features{};
+};
+
+/// How an attempt ended, for the strategy.
+enum class Ended : std::uint8_t {
+  kOk,         ///< the node worked and answered; a revert, too
+  kError,      ///< the node's fault: failed, refused, cut off, out of time
+  kThrottled,  ///< 429
+  kCancelled,  ///< nobody wanted the answer any more: says nothing but how long there was none
+};
+
+/// One attempt under way, kept by the caller from started() to finished(). A value without
+/// pointers into anything but the upstream's statistics; the empty one is of no effect.
+struct Ticket {
+  UpstreamStats* stats = nullptr;
+  std::int64_t began_ns = 0;
+  std::int64_t work_ns = 0;
+  float wait_ratio = 1.0F;  ///< expected response time by expected service time
+  float size_log = 0.0F;    ///< what the call's features added to the logarithm of its service time
+  std::uint32_t index = 0;
+  std::uint8_t klass = 0;
+  CallFeatures features{};
+};
+
+enum class AffinityOutcome : std::uint8_t {
+  kNone,     ///< the call has no key
+  kKept,     ///< on the upstream that its key names
+  kMoved,    ///< that one is not eligible: the next took it
+  kSpilled,  ///< that one has more than its share of the calls in flight
 };
 
 /// A strategy: which of the candidates takes the call. One instance per worker and chain, owned by
@@ -53,14 +93,35 @@ class Balancer {
                                                           const PickContext& context,
                                                           Random& random) noexcept = 0;
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
-  /// How an attempt ended; strategies that read all they need from the candidates ignore it.
-  virtual void observe(std::uint32_t index, Duration latency, bool ok) noexcept;
+  /// An attempt is being sent to the upstream, picked here or not (pinned, replayed, the only one).
+  /// `stats` as in its candidate. Every ticket comes back through finished() exactly once, on any
+  /// worker's instance of the same strategy.
+  [[nodiscard]] virtual Ticket started(std::uint32_t index, UpstreamStats* stats,
+                                       const PickContext& context) noexcept;
+  /// `sharing`: calls that went in one batch and share its time, this one included.
+  virtual void finished(const Ticket& ticket, Ended ended, TimePoint now,
+                        std::uint32_t sharing = 1) noexcept;
+  /// Of the latest pick.
+  [[nodiscard]] virtual AffinityOutcome affinity() const noexcept;
+  /// In words, how the candidates compare for such a call and which is taken. Off the hot path.
+  [[nodiscard]] virtual std::string explain(std::span<const Candidate> candidates,
+                                            const PickContext& context) const;
 };
 
-/// Null when no strategy has that name. `upstreams_max`: one more than the greatest index that will
-/// come.
+struct BalanceOptions {
+  /// One more than the greatest index that will come.
+  std::size_t upstreams_max = 0;
+  /// Other proxies use the same upstreams: what this one has in flight is only a part.
+  bool shared_upstreams = false;
+};
+
+/// Null when no strategy has that name.
 [[nodiscard]] std::unique_ptr<Balancer> make_balancer(std::string_view strategy,
-                                                      std::size_t upstreams_max);
+                                                      const BalanceOptions& options);
+[[nodiscard]] inline std::unique_ptr<Balancer> make_balancer(std::string_view strategy,
+                                                             std::size_t upstreams_max) {
+  return make_balancer(strategy, BalanceOptions{.upstreams_max = upstreams_max});
+}
 
 /// The names that make_balancer knows, in the order of the documentation.
 [[nodiscard]] std::span<const std::string_view> balancer_names() noexcept;

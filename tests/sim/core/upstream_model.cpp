@@ -52,7 +52,6 @@ void UpstreamModel::arrive(Job job) {
   } else if (queue_.size() >= options_.queue_max) {
     reply_after(back, std::move(job.done), Reply::kRejected);
   } else {
-    queued_work_s_ += time_of(job.method, job.service_s);
     queue_.push_back(std::move(job));
   }
 }
@@ -104,7 +103,6 @@ void UpstreamModel::next() {
   while (running_ < options_.workers && !queue_.empty()) {
     Job job = std::move(queue_.front());
     queue_.pop_front();
-    queued_work_s_ = std::max(0.0, queued_work_s_ - time_of(job.method, job.service_s));
     start(std::move(job));
   }
 }
@@ -112,7 +110,6 @@ void UpstreamModel::next() {
 void UpstreamModel::cancel(std::uint64_t call) {
   const auto at = std::ranges::find(queue_, call, &Job::call);
   if (at == queue_.end()) return;
-  queued_work_s_ = std::max(0.0, queued_work_s_ - time_of(at->method, at->service_s));
   queue_.erase(at);
 }
 
@@ -129,7 +126,6 @@ void UpstreamModel::set(const Faults& faults) {
   ++epoch_;
   running_ = 0;
   busy_until_.clear();
-  queued_work_s_ = 0;
   std::deque<Job> lost = std::exchange(queue_, {});
   if (faults_.black_hole) return;
   for (Job& job : lost)
@@ -140,9 +136,18 @@ double UpstreamModel::finish_in_s(std::uint32_t method, double service_s) const 
   const double own = time_of(method, service_s) + seconds(options_.network_delay);
   const double stall = std::max(0.0, seconds(faults_.stalled_until - engine_.now()));
   if (running_ < options_.workers) return stall + own;
-  double left = queued_work_s_;
-  for (const TimePoint until : busy_until_) left += std::max(0.0, seconds(until - engine_.now()));
-  return std::max(stall, left / options_.workers) + own;
+  // When each worker is free, as a heap with the earliest on top; those who wait take them in turn.
+  std::vector<double> free_s;
+  free_s.reserve(busy_until_.size());
+  for (const TimePoint until : busy_until_)
+    free_s.push_back(std::max(stall, seconds(until - engine_.now())));
+  std::ranges::make_heap(free_s, std::greater<>());
+  for (const Job& job : queue_) {
+    std::ranges::pop_heap(free_s, std::greater<>());
+    free_s.back() += time_of(job.method, job.service_s);
+    std::ranges::push_heap(free_s, std::greater<>());
+  }
+  return std::max(0.0, free_s.front()) + own;
 }
 
 }  // namespace sluice::sim

@@ -82,6 +82,8 @@ class UpstreamModel {
   [[nodiscard]] std::uint32_t running() const noexcept { return running_; }
   [[nodiscard]] std::size_t waiting() const noexcept { return queue_.size(); }
   [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
+  /// What the call would take if it began now.
+  [[nodiscard]] double time_of(std::uint32_t method, double service_s) const noexcept;
   /// Expected finish of a call sent now, for the clairvoyant.
   [[nodiscard]] double finish_in_s(std::uint32_t method, double service_s) const;
 
@@ -98,7 +100,6 @@ class UpstreamModel {
   void finish(std::uint64_t epoch, Job job, Reply reply);
   void next();
   void reply_after(Duration delay, Done done, Reply reply);
-  [[nodiscard]] double time_of(std::uint32_t method, double service_s) const noexcept;
 
   Engine& engine_;
   const std::uint32_t index_;
@@ -108,7 +109,6 @@ class UpstreamModel {
   std::deque<Job> queue_;
   /// When each running call will be done, for finish_in_s().
   std::vector<TimePoint> busy_until_;
-  double queued_work_s_ = 0.0;
   double tokens_ = -1.0;
   TimePoint tokens_at_{};
   std::uint64_t epoch_ = 0;

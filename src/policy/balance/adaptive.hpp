@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "policy/balance/balancer.hpp"
+#include "policy/balance/own_stats.hpp"
+#include "policy/balance/service_level.hpp"
+#include "policy/upstream_set.hpp"
+
+namespace sluice::policy {
+
+/// Least expected wait: a call goes where it will probably be answered first. For each upstream
+///   cost = (service + work in flight / parallel + overdue + failing) / (weight x ramp)
+/// service: what this class of call takes there, learned from response times less the waiting that
+/// was expected; work in flight: the sum of what each call there is expected to take; parallel: how
+/// many the node seems to work on at a time; overdue: how much longer than expected nothing has
+/// come back from it; failing: the error ratio times what an error costs. Chosen at random among
+/// those within 10 % of the best, so that several proxies do not move in step.
+///
+/// What is learned is in UpstreamStats, shared by the workers; this object, one per worker and
+/// chain, holds only what is worked out of it.
+class Adaptive : public Balancer {
+ public:
+  explicit Adaptive(const BalanceOptions& options);
+
+  std::optional<std::uint32_t> pick(std::span<const Candidate> candidates,
+                                    const PickContext& context, Random& random) noexcept override;
+  Ticket started(std::uint32_t index, UpstreamStats* stats,
+                 const PickContext& context) noexcept override;
+  void finished(const Ticket& ticket, Ended ended, TimePoint now,
+                std::uint32_t sharing) noexcept override;
+  std::string_view name() const noexcept override { return "adaptive"; }
+  std::string explain(std::span<const Candidate> candidates,
+                      const PickContext& context) const override;
+
+ protected:
+  /// What the call's features add to the logarithm of its service time.
+  virtual float size_log(const PickContext& context) const noexcept;
+  /// The call took `off` more, as a logarithm, than a call of its class usually does there.
+  virtual void learn_size(const Ticket& ticket, float off, float share) noexcept;
+
+ private:
+  /// Worse ones are taken only where there is none of a better kind.
+  enum class Standing : std::uint8_t { kFree, kUnproven, kWeightless, kFull };
+  struct Cost {
+    float service = 0.0F;
+    float waiting = 0.0F;
+    float overdue = 0.0F;
+    float failing = 0.0F;
+    float total = 0.0F;
+    Standing standing = Standing::kFree;
+  };
+  [[nodiscard]] Cost cost(const Candidate& candidate, const UpstreamStats& stats,
+                          std::size_t klass, float size, std::int64_t now_ns) const noexcept;
+  [[nodiscard]] std::optional<std::uint32_t> scan(std::span<const Candidate> candidates,
+                                                  std::size_t klass, float size,
+                                                  std::int64_t now_ns, Random& random) noexcept;
+  void compare_if_due(std::int64_t now_ns) noexcept;
+  void learn(const Ticket& ticket, Ended ended, float elapsed_s, std::int64_t now_ns) noexcept;
+  void learn_parallel(UpstreamStats& stats, float off, float share) noexcept;
+
+  BalanceOptions options_;
+  OwnStats own_;
+  PeerView peers_;
+  std::int64_t compared_ns_ = 0;
+  std::uint32_t ended_since_ = 0;
+  std::uint32_t ended_max_ = 8;
+};
+
+}  // namespace sluice::policy
