@@ -26,6 +26,7 @@ constexpr std::array kParts{
     Part{"core", sluice::sim::run_core},
     Part{"health", sluice::sim::run_health},
     Part{"balance", sluice::sim::run_balance},
+    Part{"pool", sluice::sim::run_pool},
 };
 
 /// Lines of an id and the reason.

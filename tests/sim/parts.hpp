@@ -10,5 +10,6 @@ namespace sluice::sim {
 void run_core(Report& report);
 void run_health(Report& report);
 void run_balance(Report& report);
+void run_pool(Report& report);
 
 }  // namespace sluice::sim
