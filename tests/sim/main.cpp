@@ -27,6 +27,7 @@ constexpr std::array kParts{
     Part{"health", sluice::sim::run_health},
     Part{"balance", sluice::sim::run_balance},
     Part{"pool", sluice::sim::run_pool},
+    Part{"forecast", sluice::sim::run_forecast},
 };
 
 /// Lines of an id and the reason.

@@ -11,5 +11,6 @@ void run_core(Report& report);
 void run_health(Report& report);
 void run_balance(Report& report);
 void run_pool(Report& report);
+void run_forecast(Report& report);
 
 }  // namespace sluice::sim

@@ -13,6 +13,7 @@ constexpr double kAlpha = 0.3;
 constexpr double kBeta = 0.05;
 constexpr double kGamma = 0.2;
 constexpr double kPhi = 0.9;
+constexpr double kSlow = 0.03;  // of the slow rival
 constexpr double kScaleGain = 0.05;
 // In standard deviations; the mean absolute residual of a normal variable is 0.8 of one.
 constexpr double kClip = 3.0;
@@ -79,6 +80,8 @@ double ForecastLayer::expect(ForecastModel model, std::uint32_t steps,
       return last_;
     case ForecastModel::smooth:
       return smooth_;
+    case ForecastModel::slow:
+      return slow_;
   }
   return last_;
 }
@@ -108,11 +111,12 @@ void ForecastLayer::choose(Horizon& horizon) const noexcept {
 void ForecastLayer::learn(double root, std::uint32_t slot) noexcept {
   const bool first = seen_ == 1;
   if (seen_ == 0) {
-    seasonal_trend_.level = plain_trend_.level = smooth_ = root;
+    seasonal_trend_.level = plain_trend_.level = smooth_ = slow_ = root;
   } else {
     const double plain = root - plain_trend_.level - kPhi * plain_trend_.slope;
     plain_trend_.learn(plain, first ? plain : plain_trend_.clip(plain), first);
     smooth_ += kAlpha * (root - smooth_);
+    slow_ += kSlow * (root - slow_);
   }
   if (seen_ >= options_.slots) {
     const double residual =
@@ -162,6 +166,7 @@ void ForecastLayer::add(double root, std::uint32_t slot) noexcept {
         seasonal_trend_.level + seasonal_trend_.slope * damped_[i] + season(then));
     out[index(ForecastModel::last)] = static_cast<float>(last_);
     out[index(ForecastModel::smooth)] = static_cast<float>(smooth_);
+    out[index(ForecastModel::slow)] = static_cast<float>(slow_);
   }
   ++run_;
 }
@@ -192,8 +197,8 @@ std::optional<ForecastLayer::Point> ForecastLayer::ahead(std::uint32_t steps) co
 double ForecastLayer::skill(std::uint32_t steps) const noexcept {
   const Horizon& horizon = horizons_[horizon_of(steps)];
   if (!warm(horizon)) return 0.0;
-  const double plain = std::min(horizon.loss[index(ForecastModel::last)],
-                                horizon.loss[index(ForecastModel::smooth)]);
+  const double plain =
+      *std::min_element(horizon.loss.begin() + kForecastRivals, horizon.loss.end());
   return plain > 0.0 ? 1.0 - horizon.loss[index(horizon.best)] / plain : 0.0;
 }
 

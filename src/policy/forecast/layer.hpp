@@ -9,10 +9,11 @@
 
 namespace sluice::policy {
 
-/// Ways to continue a series. The first three compete to be used, the last two are what needs no
-/// forecast at all: a model must beat both of them before it is believed.
-enum class ForecastModel : std::uint8_t { naive, holt, holt_winters, last, smooth };
-inline constexpr std::size_t kForecastModels = 5;
+/// Ways to continue a series. The first three compete to be used, the others are what needs no
+/// forecast at all, the last value and two smoothed ones: a model must beat all of them before it
+/// is believed.
+enum class ForecastModel : std::uint8_t { naive, holt, holt_winters, last, smooth, slow };
+inline constexpr std::size_t kForecastModels = 6;
 inline constexpr std::size_t kForecastRivals = 3;
 inline constexpr std::size_t kForecastHorizons = 4;
 
@@ -25,7 +26,7 @@ struct LayerOptions {
 
 /// One seasonal series at one sampling step: additive Holt-Winters with a damped trend, damped Holt
 /// and the seasonal naive forecast on the square root of a rate, each scored at each horizon by its
-/// discounted pinball loss at 0.95, together with two plain rivals (last value, smoothed value).
+/// discounted pinball loss at 0.95, together with plain rivals (last value, smoothed values).
 /// Residuals are clipped before they are learned, so that one burst does not poison its slot.
 /// Owned by LoadForecast; one thread. Allocates when built and never after. Knows no time: the
 /// owner calls add() once per step, in order.
@@ -45,7 +46,7 @@ class ForecastLayer {
   /// `steps` after the last sample, 1..furthest, by the model that does best there. Empty before
   /// two seasons have been seen.
   [[nodiscard]] std::optional<Point> ahead(std::uint32_t steps) const noexcept;
-  /// 1 - loss of the best model / loss of the better plain rival, at the horizon of `steps`; 0
+  /// 1 - loss of the best model / loss of the best plain rival, at the horizon of `steps`; 0
   /// before two seasons have been seen. Negative: the rivals are better.
   [[nodiscard]] double skill(std::uint32_t steps) const noexcept;
   [[nodiscard]] ForecastModel best(std::uint32_t steps) const noexcept;
@@ -90,6 +91,7 @@ class ForecastLayer {
   Trend seasonal_trend_;
   Trend plain_trend_;
   double smooth_ = 0.0;
+  double slow_ = 0.0;
   double last_ = 0.0;
   std::uint64_t seen_ = 0;
   std::uint64_t run_ = 0;  ///< samples since the last gap

@@ -16,7 +16,7 @@ constexpr double kSpreadGain = 0.1;
 // Half-seconds and the 12 s between blocks; up to half a minute ahead. Not a multiple of the
 // season: there the last value is itself a seasonal forecast and no rival that a reactive plan
 // could use.
-constexpr LayerOptions kBlock{.slots = 24, .horizons = {2, 7, 20, 60}, .memory = 1200};
+constexpr LayerOptions kBlock{.slots = 24, .horizons = {2, 7, 20, 60}, .memory = 3600};
 // Five minutes and the day; five minutes to an hour ahead.
 constexpr LayerOptions kDay{.slots = 288, .horizons = {1, 2, 6, 12}, .memory = 288};
 

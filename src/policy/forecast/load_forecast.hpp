@@ -34,7 +34,7 @@ class LoadForecast {
   [[nodiscard]] std::optional<double> ahead(Duration horizon) const noexcept;
   /// max(reactive, ahead): what a scaler in mode `act` should plan for.
   [[nodiscard]] double need(double reactive, Duration horizon) const noexcept;
-  /// Share of the loss of the better plain rule (last value, smoothed value) that the forecast
+  /// Share of the loss of the best plain rule (last value, smoothed values) that the forecast
   /// saves at this horizon; 0 while warming up, negative when it is worse.
   [[nodiscard]] double skill(Duration horizon) const noexcept;
   /// At the shortest useful horizon of three seconds, for a metric.
