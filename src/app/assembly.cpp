@@ -190,7 +190,7 @@ proxy::UpstreamSpec Assembly::upstream(const config::Config& config,
     const bool same_node = kept != nullptr && kept->options().host == options.host &&
                            kept->options().port == options.port &&
                            kept->options().target == options.target;
-    auto next = std::make_shared<upstream::Shared>(std::move(options), tls, ceiling_);
+    auto next = std::make_shared<upstream::Shared>(std::move(options), tls, ceiling_, workers_);
     if (same_node) next->inherit(*kept);
     if (kept != nullptr) next->hand.take_over(kept->hand);
     kept = std::move(next);
@@ -227,6 +227,7 @@ proxy::ChainSpec Assembly::chain(const config::Config& config, const config::Cha
       .retry = {.retries_max = static_cast<std::uint32_t>(chain.retry.max),
                 .backoff = chain.retry.backoff},
       .retry_budget = chain.retry.budget,
+      .hedge = {.quantile = chain.hedge.percentile / 100, .budget = chain.hedge.budget},
       .queue_timeout = chain.queue.timeout,
       .masks = materials.masks.at(chain.name),
       .slot = registry_.chain(chain.name)};
@@ -360,6 +361,16 @@ std::vector<health::ChainTarget> Assembly::targets(const config::Config& config,
                                   .timeout = health.timeout,
                                   .health = health_options(health)});
     }
+    targets.push_back(std::move(target));
+  }
+  return targets;
+}
+
+std::vector<vitals::ChainTarget> Assembly::vitals(const proxy::Snapshot& snapshot) {
+  std::vector<vitals::ChainTarget> targets;
+  for (const auto& chain : snapshot.chains) {
+    vitals::ChainTarget target{.name = chain.name, .hedge = chain.hedge, .upstreams = {}};
+    for (const auto& upstream : chain.upstreams) target.upstreams.push_back(upstream.shared);
     targets.push_back(std::move(target));
   }
   return targets;

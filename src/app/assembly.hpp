@@ -12,6 +12,7 @@
 #include "health/monitor.hpp"
 #include "metrics/registry.hpp"
 #include "proxy/snapshot.hpp"
+#include "vitals/vitals.hpp"
 
 namespace sluice::app {
 
@@ -46,6 +47,7 @@ class Assembly {
       const config::Config& config);
   [[nodiscard]] static std::shared_ptr<const frontend::ListenerOptions> listener(
       const config::ListenConfig& listen, const Materials& materials);
+  [[nodiscard]] static std::vector<vitals::ChainTarget> vitals(const proxy::Snapshot& snapshot);
   [[nodiscard]] static std::vector<health::ChainTarget> targets(const config::Config& config,
                                                                 const proxy::Snapshot& snapshot);
 

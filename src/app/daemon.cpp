@@ -182,6 +182,7 @@ void Daemon::commit(Prepared prepared) {
   }
   connections_.set_limits(config.limits.connections, config.limits.connections_per_ip);
   monitor_->watch(Assembly::targets(config, *snapshot_));
+  vitals_.watch(Assembly::vitals(*snapshot_));
 
   std::vector<std::unique_ptr<Listener>> next;
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
@@ -337,7 +338,9 @@ void Daemon::finish(int code) {
 void Daemon::every_second() {
   for (const auto& worker : workers_) worker->measure_lag();
   take_rates();
-  second_.set(now() + std::chrono::seconds(1));
+  const TimePoint time = now();
+  vitals_.tick(time);
+  second_.set(time + vitals::Vitals::kEvery);
 }
 
 }  // namespace sluice::app

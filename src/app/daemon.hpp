@@ -23,6 +23,7 @@
 #include "health/monitor.hpp"
 #include "metrics/registry.hpp"
 #include "net/loop.hpp"
+#include "vitals/vitals.hpp"
 
 namespace sluice::app {
 
@@ -124,6 +125,7 @@ class Daemon final : public health::Observer {
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::unique_ptr<health::Monitor> monitor_;
+  vitals::Vitals vitals_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<admin::Server> admin_;
   std::unique_ptr<admin::ControlServer> control_;

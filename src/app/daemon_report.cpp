@@ -99,8 +99,23 @@ std::string rate_status(const Rate& rate) {
       rate.attempts_per_s, rate.failures_per_s, rate.p50_s * 1e3, rate.p99_s * 1e3);
 }
 
+/// `{"state_read":{"samples":…,"p50_ms":…,"p99_ms":…,"hedge_after_ms":…},…}`
+std::string figures_status(const std::vector<vitals::ClassFigures>& figures) {
+  std::string out = "{";
+  for (const auto& figure : figures) {
+    fmt::format_to(
+        std::back_inserter(out),
+        R"({}"{}":{{"samples":{},"p50_ms":{:.3f},"p99_ms":{:.3f},"hedge_after_ms":{:.3f}}})",
+        out.size() > 1 ? "," : "",
+        ethereum::word(static_cast<ethereum::MethodClass>(figure.method_class)), figure.samples,
+        seconds(figure.p50) * 1e3, seconds(figure.p99) * 1e3, seconds(figure.hedge_after) * 1e3);
+  }
+  return out + "}";
+}
+
 std::string upstream_status(const health::UpstreamReport& report, const proxy::UpstreamSpec* spec,
-                            const Rate& rate, TimePoint now) {
+                            const Rate& rate, const std::vector<vitals::ClassFigures>& figures,
+                            TimePoint now) {
   const PoolCounts pool = pool_counts(*report.shared);
   const upstream::Options& options = report.shared->options();
   const auto ms_until = [now](std::int64_t until_ns) {
@@ -112,7 +127,7 @@ std::string upstream_status(const health::UpstreamReport& report, const proxy::U
       R"({{"name":{},"url":"{}://{}:{}","state":"{}","reason":"{}","score":{:.3f},"score_parts":{{"errors":{:.3f},)"
       R"("latency":{:.3f},"freshness":{:.3f},"throttle":{:.3f}}},"head":{},"lag_blocks":{},"consecutive_failures":{},)"
       R"("response_time_ms":{:.3f},"throttled_ms":{},"unbatched_ms":{},"connections":{{"idle":{},"busy":{},"connecting":{},"max":{}}},)"
-      R"("tier":{},"weight":{},"in_flight":{},"override":{},{}}})",
+      R"("tier":{},"weight":{},"in_flight":{},"override":{},{},"classes":{}}})",
       json_text(report.name), options.tls ? "https" : "http", options.host, options.port,
       word(report.serving), word(report.reason), report.score.total(), report.score.errors,
       report.score.latency, report.score.freshness, report.score.throttle, report.head, report.lag,
@@ -121,7 +136,8 @@ std::string upstream_status(const health::UpstreamReport& report, const proxy::U
       ms_until(report.shared->unbatched_until_ns.load()), pool.idle, pool.busy, pool.connecting,
       pool.max, spec != nullptr ? spec->tier : 1,
       report.shared->hand.weight_or(spec != nullptr ? spec->weight : 1),
-      report.shared->in_flight.load(), override_status(report.shared->hand), rate_status(rate));
+      report.shared->in_flight.load(), override_status(report.shared->hand), rate_status(rate),
+      figures_status(figures));
   return out;
 }
 
@@ -239,8 +255,9 @@ std::string Daemon::chain_status(const health::ChainReport& report, TimePoint ti
     if (chain != snapshot_->chains.end() && i < chain->upstreams.size())
       spec = &chain->upstreams[i];
     if (i != 0) out += ",";
-    out += upstream_status(report.upstreams[i], spec,
-                           spec != nullptr ? rates_.of(spec->slot) : Rate{}, time);
+    out +=
+        upstream_status(report.upstreams[i], spec, spec != nullptr ? rates_.of(spec->slot) : Rate{},
+                        vitals_.figures(*report.upstreams[i].shared), time);
   }
   return out + "]}";
 }

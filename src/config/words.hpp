@@ -19,10 +19,11 @@ inline constexpr std::array kSchemes{
     Word{"http"}, Word{"https"}, Word{"ws", false}, Word{"wss", false}, Word{"ipc", false},
 };
 inline constexpr std::array kStrategies{
-    Word{"round-robin"},      Word{"least-connections"}, Word{"weighted"},
-    Word{"latency-based"},    Word{"random", false},     Word{"p2c", false},
-    Word{"peak-ewma", false}, Word{"adaptive", false},   Word{"learned", false},
-    Word{"affinity", false},
+    Word{"round-robin"},    Word{"least-connections"},
+    Word{"weighted"},       Word{"latency-based"},
+    Word{"random"},         Word{"p2c"},
+    Word{"peak-ewma"},      Word{"adaptive"},
+    Word{"learned", false}, Word{"affinity"},
 };
 inline constexpr std::array kScalerModes{Word{"off"}, Word{"threshold", false},
                                          Word{"sized", false}};

@@ -303,6 +303,9 @@ class Monitor::Chain {
         shared.consecutive_connect_failures.store(0);
       }
       shared.in_rotation.store(change.to != policy::Serving::kOut);
+      // From here on it is given more step by step.
+      if (change.from == policy::Serving::kOut && change.to == policy::Serving::kIn)
+        target_.upstreams[change.upstream].shared->stats().restart(sluice::now());
       monitor_.observer_.rotation_changed(target_.name, target_.upstreams[change.upstream], change);
     }
   }

@@ -82,6 +82,8 @@ constexpr std::array<Metric, kMetricCount> kTable = {{
    "Calls that the queue refused or gave up on."},
   {Id::kRetries, "retries_total", kCounter, {"chain", "reason"}, "", "retry",
    "Attempts made because an earlier one failed."},
+  {Id::kHedges, "hedges_total", kCounter, {"chain", "outcome"}, "", "hedge",
+   "Second attempts beside a first one that was late: won (its reply was taken), lost (the first was answered before it), failed."},
   // Daemon.
   {Id::kEventDeliveries, "event_deliveries_total", kCounter, {"sink", "outcome"}, "", kCollector,
    "Events by where they went and what became of them there; retried counts requests to the webhook, cut counts readers."},

@@ -44,6 +44,7 @@ enum class MetricId : std::uint8_t {
   kQueueWait,
   kQueueRejected,
   kRetries,
+  kHedges,
   kEventDeliveries,
   kLogDropped,
   kConfigReloads,

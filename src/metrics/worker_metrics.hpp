@@ -80,6 +80,9 @@ class WorkerMetrics {
   void retry(ChainSlot chain, std::size_t reason) noexcept {
     chains_.at(chain.index)[layout_.chain_retries + within(reason, layout_.retry_reasons)].add(1);
   }
+  void hedge(ChainSlot chain, std::size_t outcome) noexcept {
+    chains_.at(chain.index)[layout_.chain_hedges + within(outcome, layout_.hedge_outcomes)].add(1);
+  }
 
   void attempt_finished(UpstreamSlot upstream, std::size_t outcome, Duration took) noexcept {
     Cell* const cells = upstreams_.at(upstream.index);

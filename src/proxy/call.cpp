@@ -11,6 +11,7 @@
 #include "jsonrpc/write.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/filter_id.hpp"
+#include "proxy/hedge.hpp"
 #include "proxy/upstream_batch.hpp"
 #include "proxy/worker.hpp"
 
@@ -69,6 +70,7 @@ void Call::start() {
   block_ = ethereum::block_ref(*method_, params_);
   deadline_ = started_ + exchange_.caller().timeout;
   chain().budget.on_call(started_);
+  chain().hedge_budget.on_call(started_);
   route(started_);
 }
 
@@ -170,6 +172,7 @@ void Call::finish(CallOutcome outcome, std::span<const std::string_view> pieces,
   if (done_) return;
   done_ = true;
   timer_.reset();
+  drop_hedge();
   if (notification()) pieces = {};
   std::uint64_t bytes = 0;
   for (const auto piece : pieces) bytes += piece.size();

@@ -13,6 +13,7 @@
 #include "jsonrpc/reply_stream.hpp"
 #include "jsonrpc/splitter.hpp"
 #include "net/timer_wheel.hpp"
+#include "policy/balance/balancer.hpp"
 #include "policy/queue.hpp"
 #include "policy/retry.hpp"
 #include "proxy/words.hpp"
@@ -22,10 +23,19 @@
 namespace sluice::proxy {
 
 class Exchange;
+class Hedge;
 class UpstreamBatch;
 struct ChainRuntime;
 struct ChainShared;
 struct UpstreamSpec;
+
+/// What a strategy is to learn of a reply.
+[[nodiscard]] policy::Ended ended(ethereum::Outcome outcome) noexcept;
+
+/// Reads a reply that should be the one to `wire_id`. Returns whether the connection that it came
+/// on may carry further calls.
+[[nodiscard]] bool judge_reply(std::string_view body, std::uint64_t wire_id,
+                               const upstream::ReplyHead& head, jsonrpc::ReplyView& view);
 
 /// One JSON-RPC call on its way: admitted, answered here or routed, attempted, judged, maybe
 /// attempted again, replied. Part of its exchange and on its worker's thread. Exactly one end:
@@ -76,6 +86,15 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   /// The upstream did not answer it in a batch.
   void resend_alone();
 
+  [[nodiscard]] bool may_hedge() const noexcept;
+  /// Begins a second attempt if the first is late enough and the budget allows.
+  void consider_hedge(TimePoint now);
+  // For its hedge.
+  [[nodiscard]] std::unique_ptr<Hedge> release_hedge() noexcept;
+  void adopt(Hedge& hedge);
+  void on_hedge_reply(Hedge& hedge);
+  void on_hedge_failure(Hedge& hedge, const upstream::Failure& failure);
+
   // AttemptSink
   [[nodiscard]] bool judge(const upstream::ReplyHead& head, std::string_view body) override;
   void on_reply() override;
@@ -111,6 +130,13 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   void begin_attempt(TimePoint now);
   /// Ends whatever is under way for it, without an outcome.
   void let_go();
+  void let_go_of_first();
+  [[nodiscard]] bool first_under_way() const noexcept;
+  [[nodiscard]] bool hedge_under_way() const noexcept;
+  void hedge(std::uint32_t upstream, TimePoint now);
+  void drop_hedge();
+  void count_hedge(HedgeOutcome outcome);
+  void account_hedge(Hedge& hedge, std::size_t outcome, policy::Ended ended, TimePoint now);
   void wait(policy::UpstreamSet among, TimePoint now);
   [[nodiscard]] bool await_first_probe(TimePoint now);
   void start_waiting(TimePoint now, TimePoint until);
@@ -122,7 +148,8 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   void wait_timed_out(TimePoint now);
   void no_upstream();
 
-  void account_attempt(std::size_t outcome, TimePoint now);
+  void account_attempt(std::size_t outcome, policy::Ended ended, TimePoint now);
+  [[nodiscard]] policy::PickContext pick_context(TimePoint now) const;
   void judge_outcome(TimePoint now);
   [[nodiscard]] bool retry(policy::FailedAttempt failed, RetryReason reason, TimePoint now);
   [[nodiscard]] bool worth_retrying(const ethereum::Action& action) const;
@@ -131,8 +158,23 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   void deliver();
   void deliver_error_after(const upstream::Failure& failure);
   [[nodiscard]] bool deliver_accepted();
-  [[nodiscard]] bool had_fair_time(upstream::Failure::Kind kind, Duration took) const;
-  void learn(TimePoint now);
+  [[nodiscard]] bool had_fair_time(std::uint32_t upstream, upstream::Failure::Kind kind,
+                                   Duration took) const;
+  /// How an attempt of this call ended, for its upstream's standing.
+  struct Seen {
+    std::uint32_t upstream = 0;
+    ethereum::Outcome outcome = ethereum::Outcome::kOk;
+    std::uint32_t retry_after_s = 0;
+    std::string_view result;
+    Duration took{0};
+  };
+  [[nodiscard]] Seen seen(TimePoint now) const noexcept;
+  [[nodiscard]] ethereum::Outcome classify(const upstream::ReplyHead& head,
+                                           const jsonrpc::ReplyView& view) const;
+  void learn(const Seen& seen, TimePoint now);
+  /// Returns how the attempt ended for the strategy.
+  policy::Ended learn_failure(std::uint32_t upstream, const upstream::Failure& failure,
+                              Duration took);
   void on_bad_stream();
   /// The reply has begun and turned out bad: the client sees that it is cut.
   void cut_stream();
@@ -188,10 +230,15 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   /// The latest attempt left in a batch.
   bool batched_ = false;
   bool echo_ = false;
+  /// With the strategy, of the attempt under way.
+  policy::Ticket ticket_;
   std::uint32_t upstream_ = 0;
   std::uint64_t wire_id_ = 0;
   std::uint32_t attempts_ = 0;
   bool null_retried_ = false;
+  /// A call has one hedge at most.
+  bool hedged_ = false;
+  std::unique_ptr<Hedge> hedge_;
   bool done_ = false;
 
   upstream::ReplyHead head_;

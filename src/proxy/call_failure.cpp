@@ -42,24 +42,12 @@ void Call::on_failure(const upstream::Failure& failure) {
   if (done_) return;
   const TimePoint time = now();
   using Kind = upstream::Failure::Kind;
-  account_attempt(attempt_outcome(failure.kind), time);
-  upstream::Shared& shared = *chain().spec->upstreams[upstream_].shared;
-  constexpr auto relaxed = std::memory_order_relaxed;
-  const bool connect = failure.kind == Kind::kConnect || failure.kind == Kind::kConnectTimeout ||
-                       failure.kind == Kind::kTls;
+  account_attempt(attempt_outcome(failure.kind),
+                  learn_failure(upstream_, failure, time - attempt_started_), time);
   if (failure.kind == Kind::kTooLarge) {
     // The limit is ours: no fault of the node's, and another one's reply would be no smaller.
     deliver_error_after(failure);
     return;
-  }
-  if (!failure.stale && !failure.echo && failure.kind != Kind::kUpstreamLost &&
-      had_fair_time(failure.kind, time - attempt_started_)) {
-    shared.failures.fetch_add(1, relaxed);
-    shared.consecutive_failures.fetch_add(1, relaxed);
-    if (connect) {
-      shared.connect_failures.fetch_add(1, relaxed);
-      shared.consecutive_connect_failures.fetch_add(1, relaxed);
-    }
   }
   if (stream_begun_) {
     cut_stream();
@@ -82,14 +70,34 @@ void Call::on_failure(const upstream::Failure& failure) {
   deliver_error_after(failure);
 }
 
+policy::Ended Call::learn_failure(std::uint32_t upstream, const upstream::Failure& failure,
+                                  Duration took) {
+  using Kind = upstream::Failure::Kind;
+  if (failure.stale || failure.echo || failure.kind == Kind::kUpstreamLost ||
+      failure.kind == Kind::kTooLarge || !had_fair_time(upstream, failure.kind, took)) {
+    return policy::Ended::kCancelled;
+  }
+  upstream::Shared& shared = *chain().spec->upstreams[upstream].shared;
+  constexpr auto relaxed = std::memory_order_relaxed;
+  shared.failures.fetch_add(1, relaxed);
+  shared.consecutive_failures.fetch_add(1, relaxed);
+  if (failure.kind == Kind::kConnect || failure.kind == Kind::kConnectTimeout ||
+      failure.kind == Kind::kTls) {
+    shared.connect_failures.fetch_add(1, relaxed);
+    shared.consecutive_connect_failures.fetch_add(1, relaxed);
+  }
+  return policy::Ended::kError;
+}
+
 /// Whether a failure says something of the node: a client in haste must not put nodes out for
 /// everybody, so that a timeout counts only after the time that was meant for the attempt, or for a
 /// light call one that this node hardly ever needs.
-bool Call::had_fair_time(upstream::Failure::Kind kind, Duration took) const {
+bool Call::had_fair_time(std::uint32_t upstream, upstream::Failure::Kind kind,
+                         Duration took) const {
   using Kind = upstream::Failure::Kind;
   // The wheel's tick.
   took += std::chrono::milliseconds(1);
-  const upstream::Shared& shared = *chain().spec->upstreams[upstream_].shared;
+  const upstream::Shared& shared = *chain().spec->upstreams[upstream].shared;
   if (kind == Kind::kConnectTimeout) return took >= shared.options().connect_timeout;
   if (kind != Kind::kTimeout || took >= exchange_.snapshot().limits.attempt_timeout) return true;
   if (method_->cost > ethereum::CostClass::kMedium) return false;
@@ -98,6 +106,8 @@ bool Call::had_fair_time(upstream::Failure::Kind kind, Duration took) const {
 }
 
 bool Call::retry(policy::FailedAttempt failed, RetryReason reason, TimePoint now) {
+  // There is another attempt already: it is waited for.
+  if (hedge_under_way()) return true;
   // For another answer than the one there is, only an upstream in rotation is worth asking.
   const Fit least =
       failed.failure == policy::Failure::kJudgedRetryable ? Fit::kInRotation : Fit::kLastResort;

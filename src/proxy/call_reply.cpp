@@ -26,20 +26,34 @@ std::string_view unquoted(std::string_view token) {
 
 }  // namespace
 
-bool Call::judge(const upstream::ReplyHead& head, std::string_view body) {
-  head_ = head;
-  view_ = jsonrpc::parse_reply(body);
-  if (view_.valid && !jsonrpc::id_equals(view_.id, wire_id_)) {
-    // Some nodes answer what they could not read with a null id; anything else belongs to another
-    // call.
-    view_.valid = view_.is_error && (view_.id.empty() || view_.id == "null");
-    return false;
-  }
-  return view_.valid || head.status != 200;
+policy::Ended ended(ethereum::Outcome outcome) noexcept {
+  const ethereum::Action& action = ethereum::action(outcome);
+  if (action.throttled) return policy::Ended::kThrottled;
+  if (action.counts_as_failure) return policy::Ended::kError;
+  // What a client asked for wrongly costs a node next to nothing, and says nothing of it.
+  return action.counts_as_success ? policy::Ended::kOk : policy::Ended::kCancelled;
 }
 
-void Call::account_attempt(std::size_t outcome, TimePoint now) {
+bool judge_reply(std::string_view body, std::uint64_t wire_id, const upstream::ReplyHead& head,
+                 jsonrpc::ReplyView& view) {
+  view = jsonrpc::parse_reply(body);
+  if (view.valid && !jsonrpc::id_equals(view.id, wire_id)) {
+    // Some nodes answer what they could not read with a null id; anything else belongs to another
+    // call.
+    view.valid = view.is_error && (view.id.empty() || view.id == "null");
+    return false;
+  }
+  return view.valid || head.status != 200;
+}
+
+bool Call::judge(const upstream::ReplyHead& head, std::string_view body) {
+  head_ = head;
+  return judge_reply(body, wire_id_, head, view_);
+}
+
+void Call::account_attempt(std::size_t outcome, policy::Ended ended, TimePoint now) {
   const Duration took = now - attempt_started_;
+  chain().balancer->finished(std::exchange(ticket_, {}), ended, now, batch_calls_);
   upstream_time_ += took;
   exchange_.worker().metrics().attempt_finished(chain().spec->upstreams[upstream_].slot, outcome,
                                                 took);
@@ -60,25 +74,37 @@ void Call::on_reply() {
   connection_ = nullptr;
   batch_ = nullptr;
   const TimePoint time = exchange_.worker().loop().recent();
-  outcome_ =
-      ethereum::classify(*method_, {.http_status = head_.status,
-                                    .is_error = view_.valid && view_.is_error,
-                                    .code = view_.code,
-                                    .message = view_.message,
-                                    .data = view_.data,
-                                    .result = view_.valid ? view_.result : std::string_view()});
-  if (!view_.valid && head_.status == 200) outcome_ = ethereum::Outcome::kNodeFault;
-  account_attempt(attempt_outcome(outcome_), time);
-  learn(time);
+  outcome_ = classify(head_, view_);
+  account_attempt(attempt_outcome(outcome_), ended(outcome_), time);
+  // What all calls of an upstream batch met counts once.
+  if (!echo_) learn(seen(time), time);
   judge_outcome(time);
 }
 
-void Call::learn(TimePoint now) {
-  const ethereum::Action& action = ethereum::action(outcome_);
-  upstream::Shared& shared = *chain().spec->upstreams[upstream_].shared;
+ethereum::Outcome Call::classify(const upstream::ReplyHead& head,
+                                 const jsonrpc::ReplyView& view) const {
+  if (!view.valid && head.status == 200) return ethereum::Outcome::kNodeFault;
+  return ethereum::classify(*method_, {.http_status = head.status,
+                                       .is_error = view.valid && view.is_error,
+                                       .code = view.code,
+                                       .message = view.message,
+                                       .data = view.data,
+                                       .result = view.valid ? view.result : std::string_view()});
+}
+
+Call::Seen Call::seen(TimePoint now) const noexcept {
+  return {.upstream = upstream_,
+          .outcome = outcome_,
+          .retry_after_s = head_.retry_after_s,
+          .result = view_.result,
+          .took = (now - attempt_started_) / batch_calls_};
+}
+
+void Call::learn(const Seen& seen, TimePoint now) {
+  const ethereum::Action& action = ethereum::action(seen.outcome);
+  const UpstreamSpec& spec = chain().spec->upstreams[seen.upstream];
+  upstream::Shared& shared = *spec.shared;
   constexpr auto relaxed = std::memory_order_relaxed;
-  // What all calls of an upstream batch met counts once.
-  if (echo_) return;
   if (action.counts_as_failure) {
     shared.failures.fetch_add(1, relaxed);
     shared.consecutive_failures.fetch_add(1, relaxed);
@@ -86,18 +112,20 @@ void Call::learn(TimePoint now) {
     shared.successes.fetch_add(1, relaxed);
     if (shared.consecutive_failures.load(relaxed) != 0)
       shared.consecutive_failures.store(0, relaxed);
-    const Duration own = (now - attempt_started_) / batch_calls_;
-    shared.observe_latency(own);
+    shared.observe_latency(seen.took);
+    shared.latencies()->record(exchange_.worker().index(), static_cast<std::size_t>(method_->klass),
+                               seen.took);
   }
   if (action.throttled) {
-    exchange_.worker().metrics().throttled(chain().spec->upstreams[upstream_].slot);
-    const Duration pause = head_.retry_after_s != 0
-                               ? Duration(std::chrono::seconds(std::min(head_.retry_after_s, 60U)))
+    exchange_.worker().metrics().throttled(spec.slot);
+    const Duration pause = seen.retry_after_s != 0
+                               ? Duration(std::chrono::seconds(std::min(seen.retry_after_s, 60U)))
                                : Duration(std::chrono::seconds(1));
     shared.throttled_until_ns.store((now + pause).time_since_epoch().count(), relaxed);
   }
-  if (outcome_ == ethereum::Outcome::kOk && method_->local == ethereum::LocalAnswer::kBlockNumber) {
-    if (const auto head = ethereum::parse_quantity(unquoted(view_.result));
+  if (seen.outcome == ethereum::Outcome::kOk &&
+      method_->local == ethereum::LocalAnswer::kBlockNumber) {
+    if (const auto head = ethereum::parse_quantity(unquoted(seen.result));
         head && *head > shared.head.load(relaxed)) {
       shared.head.store(*head, relaxed);
     }

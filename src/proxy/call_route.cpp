@@ -72,14 +72,14 @@ std::optional<std::uint32_t> Call::pick(policy::UpstreamSet among, TimePoint now
                            .in_flight = shared.in_flight.load(relaxed),
                            .capacity = shared.options().connections_max,
                            .latency_s = static_cast<double>(shared.latency_ns.load(relaxed)) * 1e-9,
-                           .score = shared.score.load(relaxed)};
+                           .score = shared.score.load(relaxed),
+                           .stats = &shared.stats()};
   }
   if (count == 0) return std::nullopt;
   if (count == 1) return candidates[0].index;
   const auto tier = policy::select_tier({candidates.data(), count});
-  const policy::PickContext context{now, static_cast<std::uint32_t>(method_->klass),
-                                    exchange_.caller().affinity};
-  const auto position = chain().balancer->pick(tier, context, exchange_.worker().random());
+  const auto position =
+      chain().balancer->pick(tier, pick_context(now), exchange_.worker().random());
   if (!position) return std::nullopt;
   return tier[*position].index;
 }
@@ -125,6 +125,12 @@ bool Call::attempt(std::uint32_t upstream, TimePoint now, bool fresh) {
   return true;
 }
 
+policy::PickContext Call::pick_context(TimePoint now) const {
+  return {.now = now,
+          .method_class = static_cast<std::uint32_t>(method_->klass),
+          .affinity_hash = exchange_.caller().affinity};
+}
+
 void Call::count_against_rate(TimePoint now) {
   if (!std::exchange(counted_, true)) {
     static_cast<void>(chain().spec->upstreams[upstream_].rate->take(now));
@@ -141,6 +147,8 @@ void Call::begin_attempt(TimePoint now) {
   echo_ = false;
   wire_id_ = exchange_.worker().next_wire_id();
   attempt_started_ = now;
+  ticket_ = chain().balancer->started(
+      upstream_, &chain().spec->upstreams[upstream_].shared->stats(), pick_context(now));
 }
 
 bool Call::may_gather(const UpstreamSpec& upstream, TimePoint now, bool fresh) const {
@@ -175,7 +183,7 @@ void Call::resend_alone() {
   timer_.reset();
   alone_ = true;
   const TimePoint time = now();
-  account_attempt(kAttemptCancelled, time);
+  account_attempt(kAttemptCancelled, policy::Ended::kCancelled, time);
   exchange_.worker().metrics().retry(chain().spec->slot,
                                      static_cast<std::size_t>(RetryReason::kUnbatched));
   if (attempt(upstream_, time, false)) return;
@@ -207,12 +215,19 @@ void Call::cut() {
   timer_.reset();
   static_cast<void>(leave_queue());
   exchange_.worker().remove_waiter(wait_key_);
-  if (connection_ != nullptr || batch_ != nullptr) account_attempt(kAttemptCancelled, now());
+  if (connection_ != nullptr || batch_ != nullptr) {
+    account_attempt(kAttemptCancelled, policy::Ended::kCancelled, now());
+  }
   let_go();
   account(CallOutcome::kCancelled, 499, 0, stream_bytes_);
 }
 
 void Call::let_go() {
+  drop_hedge();
+  let_go_of_first();
+}
+
+void Call::let_go_of_first() {
   if (std::exchange(gathered_, false)) exchange_.worker().batcher().remove(*this);
   if (const auto batch = std::exchange(batch_, nullptr); batch != nullptr) batch->drop(*this);
   if (const auto connection = std::exchange(connection_, nullptr); connection != nullptr) {
@@ -235,8 +250,9 @@ void Call::no_upstream() {
   const bool lost = owner != nullptr && owner->probed.load() && !owner->in_rotation.load() &&
                     !owner->answering.load();
   if (lost || (owner != nullptr && !owner->hand.takes_calls())) {
-    // A node that went down, or is drained, takes its filters with it. Clients that are told so make another on a
-    // node that lives; told to come again, they would wait for as long as the node is away.
+    // A node that went down, or is drained, takes its filters with it. Clients that are told so
+    // make another on a node that lives; told to come again, they would wait for as long as the
+    // node is away.
     fail(CallOutcome::kUnavailable, 200, -32000, "filter not found", "filter_lost");
     return;
   }

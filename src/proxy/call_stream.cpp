@@ -31,6 +31,7 @@ bool Call::stream_data(std::string_view bytes) {
   if (step.relay.empty()) return true;
   if (!stream_begun_) {
     stream_begun_ = true;
+    drop_hedge();
     const bool is_error = step.member == jsonrpc::ReplyStream::Member::kError;
     outcome_ = is_error ? ethereum::Outcome::kUnknownError : ethereum::Outcome::kOk;
     const std::array<std::string_view, 3> prefix = {R"({"jsonrpc":"2.0","id":)", id_,
@@ -54,8 +55,8 @@ void Call::cut_stream() {
 void Call::on_bad_stream() {
   const TimePoint time = now();
   outcome_ = ethereum::Outcome::kNodeFault;
-  account_attempt(attempt_outcome(outcome_), time);
-  learn(time);
+  account_attempt(attempt_outcome(outcome_), ended(outcome_), time);
+  learn(seen(time), time);
   if (stream_begun_) {
     cut_stream();
     return;
@@ -73,8 +74,8 @@ bool Call::stream_end() {
     return false;
   }
   const TimePoint time = now();
-  account_attempt(attempt_outcome(outcome_), time);
-  learn(time);
+  account_attempt(attempt_outcome(outcome_), ended(outcome_), time);
+  learn(seen(time), time);
   done_ = true;
   account(outcome_ == ethereum::Outcome::kOk ? CallOutcome::kOk : CallOutcome::kUpstreamError, 200,
           0, stream_bytes_);
@@ -91,9 +92,8 @@ void Call::client_gone() {
   const net::Ref<Exchange> hold(&exchange_);
   if (done_) return;
   done_ = true;
-  account_attempt(kAttemptCancelled, now());
-  if (const auto connection = std::exchange(connection_, nullptr); connection != nullptr)
-    connection->abandon();
+  account_attempt(kAttemptCancelled, policy::Ended::kCancelled, now());
+  let_go();
   account(CallOutcome::kCancelled, 499, 0, stream_bytes_);
   exchange_.streamed();
 }

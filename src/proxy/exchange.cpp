@@ -232,6 +232,16 @@ void Exchange::cut() {
   end();
 }
 
+bool Exchange::may_hedge() const noexcept {
+  if (single_) return single_->may_hedge();
+  return std::ranges::any_of(calls_, [](const auto& call) { return call->may_hedge(); });
+}
+
+void Exchange::consider_hedges(TimePoint now) {
+  if (single_) single_->consider_hedge(now);
+  for (const auto& call : calls_) call->consider_hedge(now);
+}
+
 void Exchange::end() {
   worker_.leave(*this);
   responder_ = nullptr;

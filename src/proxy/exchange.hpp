@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/recycled.hpp"
 #include "frontend/handler.hpp"
 #include "proxy/call.hpp"
 #include "proxy/runtime.hpp"
@@ -34,7 +35,7 @@ struct Caller {
 /// by side within a bound and are answered in their order. Lives on the worker's thread until the
 /// reply is given; kept by its calls' pending work. The message's bytes stay where they are until
 /// then.
-class Exchange final : public net::RefCounted {
+class Exchange final : public net::RefCounted, public Recycled<Exchange> {
  public:
   Exchange(Worker& worker, net::Ref<Runtime> runtime, const Caller& caller,
            net::Ref<frontend::Responder> responder, std::string_view request_id,
@@ -49,6 +50,9 @@ class Exchange final : public net::RefCounted {
               std::string_view data);
   /// Gives up all of it, without a reply.
   void cut();
+  /// Whether any of its calls could want a second attempt.
+  [[nodiscard]] bool may_hedge() const noexcept;
+  void consider_hedges(TimePoint now);
 
   // For calls.
   [[nodiscard]] Worker& worker() noexcept { return worker_; }

@@ -17,6 +17,7 @@ struct ChainRuntime {
   const ChainSpec* spec = nullptr;
   std::unique_ptr<policy::Balancer> balancer;
   policy::RetryBudget budget;
+  policy::HedgeBudget hedge_budget;
   /// By the upstream's index in the chain.
   std::vector<net::Ref<upstream::Pool>> pools;
 };

@@ -14,6 +14,7 @@
 #include "jsonrpc/splitter.hpp"
 #include "metrics/worker_metrics.hpp"
 #include "policy/batching.hpp"
+#include "policy/hedge.hpp"
 #include "policy/queue.hpp"
 #include "policy/retry.hpp"
 #include "proxy/chain_queue.hpp"
@@ -86,6 +87,7 @@ struct ChainSpec {
   std::string strategy;
   policy::RetryPolicy retry;
   double retry_budget = 0.1;
+  policy::HedgeOptions hedge;
   Duration queue_timeout = std::chrono::seconds(2);
   std::vector<UpstreamSpec> upstreams;
   std::shared_ptr<const MethodMasks> masks;

@@ -73,6 +73,15 @@ enum class RetryReason : std::uint8_t {
 inline constexpr std::array<std::string_view, 6> kRetryReasonWords = {
     "not_sent", "stale_connection", "failed", "reply", "upstream_lost", "unbatched"};
 
+/// How a second attempt beside a first one ended.
+enum class HedgeOutcome : std::uint8_t {
+  kWon,     ///< its reply was taken, and the first attempt given up
+  kLost,    ///< the first attempt was answered before it
+  kFailed,  ///< it failed, and the first attempt was waited for
+  kCount
+};
+inline constexpr std::array<std::string_view, 3> kHedgeOutcomeWords = {"won", "lost", "failed"};
+
 /// How a batch of calls that was sent to an upstream ended.
 enum class BatchOutcome : std::uint8_t { kOk, kRefused, kFailed, kCount };
 inline constexpr std::array<std::string_view, 3> kBatchOutcomeWords = {"ok", "refused", "failed"};

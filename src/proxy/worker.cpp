@@ -82,6 +82,8 @@ Worker::Worker(net::Loop& loop, unsigned index, metrics::WorkerMetrics& metrics,
       metrics_(metrics),
       reject_words_(reject_words),
       random_(seed),
+      sweep_(
+          loop.timers, [](void* self) { static_cast<Worker*>(self)->sweep(); }, this),
       // Ids of different workers differ from the first on, so that a node's log tells them apart.
       wire_id_(std::uint64_t{index} << 40) {}
 
@@ -96,11 +98,13 @@ Worker::WatchedPool Worker::make_pool(const ChainSpec& chain, const UpstreamSpec
           watch};
 }
 
-/// What trickles in is for all workers together.
-policy::RetryBudget Worker::retry_budget(double ratio, TimePoint now) const noexcept {
-  policy::RetryBudget::Options options{.ratio = ratio};
-  options.floor_per_s /= static_cast<double>(std::max<std::size_t>(all_.size(), 1));
-  return {options, now};
+/// The burst is divided among the workers, so that all of them together have what is meant for the
+/// chain; a client that has all its calls on one worker still gets its share of calls.
+policy::HedgeOptions Worker::hedge_share(const ChainSpec& spec) const {
+  policy::HedgeOptions options = spec.hedge;
+  options.burst =
+      std::max(options.burst / static_cast<double>(std::max<std::size_t>(all_.size(), 1)), 1.0);
+  return options;
 }
 
 void Worker::install(std::shared_ptr<const Snapshot> snapshot) {
@@ -110,7 +114,8 @@ void Worker::install(std::shared_ptr<const Snapshot> snapshot) {
   for (const ChainSpec& spec : next->snapshot->chains) {
     ChainRuntime chain{.spec = &spec,
                        .balancer = policy::make_balancer(spec.strategy, spec.upstreams.size()),
-                       .budget = retry_budget(spec.retry_budget, time),
+                       .budget = policy::RetryBudget({.ratio = spec.retry_budget}, time),
+                       .hedge_budget = policy::HedgeBudget(hedge_share(spec), time),
                        .pools = {}};
     for (const UpstreamSpec& upstream : spec.upstreams) {
       const auto kept = pools_.find(upstream.shared.get());
@@ -127,6 +132,8 @@ void Worker::install(std::shared_ptr<const Snapshot> snapshot) {
     if (!pools.contains(shared)) dropped.push_back(watched);
   }
   pools_ = std::move(pools);
+  hedging_ = std::ranges::any_of(next->snapshot->chains,
+                                 [](const ChainSpec& chain) { return chain.hedge.budget > 0; });
   runtime_ = std::move(next);
   retired_.insert(retired_.end(), dropped.begin(), dropped.end());
   for (const auto& watched : dropped) watched.pool->retire();

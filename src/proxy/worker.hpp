@@ -72,7 +72,7 @@ class Worker final : public frontend::Handler, public frontend::Observer {
   /// After a call has registered: serve it from what became free meanwhile, here or on another
   /// worker.
   void look_again(ChainRuntime& chain, policy::UpstreamSet among);
-  /// Every exchange that has begun and not ended, so that stop() finds them.
+  /// Every exchange that has begun and not ended, so that stop() and sweep() find them.
   void enter(Exchange& exchange) noexcept;
   void leave(Exchange& exchange) noexcept;
 
@@ -86,7 +86,7 @@ class Worker final : public frontend::Handler, public frontend::Observer {
     net::Ref<PoolWatch> watch;
   };
   [[nodiscard]] WatchedPool make_pool(const ChainSpec& chain, const UpstreamSpec& upstream);
-  [[nodiscard]] policy::RetryBudget retry_budget(double ratio, TimePoint now) const noexcept;
+  [[nodiscard]] policy::HedgeOptions hedge_share(const ChainSpec& spec) const;
   void serve_waiters_of(const upstream::Shared* shared);
   /// Serves as many waiters as one connection takes. False when no more can be served.
   [[nodiscard]] bool serve_some(upstream::Pool& pool, const PoolWatch& watch);
@@ -95,6 +95,9 @@ class Worker final : public frontend::Handler, public frontend::Observer {
   /// waits again.
   [[nodiscard]] bool wake(std::uint64_t key, bool together = false);
   void refuse(frontend::Responder& responder, const frontend::Refusal& refusal);
+  /// Late calls may get a second attempt. One look at all that is under way every few milliseconds
+  /// costs less than a timer for each call.
+  void sweep();
 
   net::Loop& loop_;
   const unsigned index_;
@@ -110,6 +113,11 @@ class Worker final : public frontend::Handler, public frontend::Observer {
   std::unordered_map<std::uint64_t, Call*> waiters_;
   Batcher batcher_{*this};
   Exchange* newest_ = nullptr;
+  Exchange* oldest_ = nullptr;
+  /// Some chain hedges: then what is under way is looked at now and then.
+  bool hedging_ = false;
+  bool sweeping_ = false;
+  net::Deadline sweep_;
   bool handing_over_ = false;
   std::string request_id_;
   std::string header_lines_;

@@ -140,20 +140,4 @@ void Worker::look_again(ChainRuntime& chain, policy::UpstreamSet among) {
   }
 }
 
-void Worker::enter(Exchange& exchange) noexcept {
-  exchange.older_ = newest_;
-  if (newest_ != nullptr) newest_->newer_ = &exchange;
-  newest_ = &exchange;
-}
-
-void Worker::leave(Exchange& exchange) noexcept {
-  if (exchange.older_ != nullptr) exchange.older_->newer_ = exchange.newer_;
-  if (exchange.newer_ != nullptr) {
-    exchange.newer_->older_ = exchange.older_;
-  } else if (newest_ == &exchange) {
-    newest_ = exchange.older_;
-  }
-  exchange.older_ = exchange.newer_ = nullptr;
-}
-
 }  // namespace sluice::proxy

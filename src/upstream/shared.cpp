@@ -23,11 +23,12 @@ void Hand::take_over(const Hand& earlier) noexcept {
 }
 
 Shared::Shared(Options options, std::shared_ptr<net::ClientTls> tls,
-               std::shared_ptr<Ceiling> ceiling)
+               std::shared_ptr<Ceiling> ceiling, std::size_t workers)
     : options_(std::move(options)),
       request_prefix_(options_.request_prefix()),
       tls_(std::move(tls)),
       ceiling_(std::move(ceiling)),
+      latencies_(std::make_shared<LatencyBoard>(workers)),
       endpoints_(std::make_shared<const std::vector<net::TcpEndpoint>>()) {}
 
 bool Shared::take_permit() noexcept {
@@ -55,6 +56,12 @@ void Shared::set_endpoints(std::vector<net::TcpEndpoint> endpoints) {
 }
 
 void Shared::inherit(const Shared& earlier) noexcept {
+  latencies_ = earlier.latencies_;
+  stats_ = earlier.stats_;
+  for (std::size_t k = 0; k < kMethodClassesMax; ++k) {
+    hedge_after_ns[k].store(earlier.hedge_after_ns[k].load());
+    usual_ns[k].store(earlier.usual_ns[k].load());
+  }
   latency_ns.store(earlier.latency_ns.load());
   head.store(earlier.head.load());
   in_rotation.store(earlier.in_rotation.load());

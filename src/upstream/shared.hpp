@@ -13,6 +13,8 @@
 
 #include "net/asio.hpp"
 #include "net/tls.hpp"
+#include "policy/balance/upstream_stats.hpp"
+#include "upstream/latency_board.hpp"
 #include "upstream/options.hpp"
 
 namespace sluice::upstream {
@@ -59,7 +61,8 @@ struct Hand {
 /// held by shared_ptr until the last worker's pool has let go.
 class Shared {
  public:
-  Shared(Options options, std::shared_ptr<net::ClientTls> tls, std::shared_ptr<Ceiling> ceiling);
+  Shared(Options options, std::shared_ptr<net::ClientTls> tls, std::shared_ptr<Ceiling> ceiling,
+         std::size_t workers = 1);
 
   [[nodiscard]] const Options& options() const noexcept { return options_; }
   [[nodiscard]] const std::string& request_prefix() const noexcept { return request_prefix_; }
@@ -91,6 +94,21 @@ class Shared {
 
   /// Takes over what was learned under earlier options of the same node, at a reload.
   void inherit(const Shared& earlier) noexcept;
+
+  [[nodiscard]] const std::shared_ptr<LatencyBoard>& latencies() const noexcept {
+    return latencies_;
+  }
+  /// What strategies know of the node; the same object across reloads.
+  [[nodiscard]] policy::UpstreamStats& stats() const noexcept { return *stats_; }
+  /// What half of the calls of a method class take; zero: not enough is known.
+  [[nodiscard]] Duration usual(std::size_t method_class) const noexcept {
+    return Duration(usual_ns[method_class].load(std::memory_order_relaxed));
+  }
+  /// How long an attempt of a method class may take before a second one is worth while; zero: not
+  /// enough is known.
+  [[nodiscard]] Duration hedge_after(std::size_t method_class) const noexcept {
+    return Duration(hedge_after_ns[method_class].load(std::memory_order_relaxed));
+  }
 
   /// Folds one duration into the mean response time (exponential, weight 1/16).
   void observe_latency(Duration duration) noexcept;
@@ -126,12 +144,17 @@ class Shared {
   std::atomic<std::uint64_t> lag{0};
   std::atomic<double> score{1.0};
   alignas(64) Hand hand;
+  /// By method class.
+  std::array<std::atomic<std::int64_t>, kMethodClassesMax> hedge_after_ns{};
+  std::array<std::atomic<std::int64_t>, kMethodClassesMax> usual_ns{};
 
  private:
   const Options options_;
   const std::string request_prefix_;
   const std::shared_ptr<net::ClientTls> tls_;
   const std::shared_ptr<Ceiling> ceiling_;
+  std::shared_ptr<LatencyBoard> latencies_;
+  std::shared_ptr<policy::UpstreamStats> stats_ = std::make_shared<policy::UpstreamStats>();
   std::atomic<std::size_t> first_endpoint_{0};
   mutable std::mutex endpoints_mutex_;
   std::shared_ptr<const std::vector<net::TcpEndpoint>> endpoints_;

@@ -31,9 +31,10 @@ class Counted:
         if name.startswith("haproxy"):
             self.proxy = processes.start_haproxy(directory, upstream.port, wrap=wrap)
         else:
-            # Under valgrind all is slow, and a slow upstream gets small batches.
+            # Under valgrind all is slow: a slow upstream gets small batches, and late calls a second
+            # attempt.
             self.proxy = processes.start_sluice(directory, upstream.port, wrap=wrap,
-                                                more="batch: {time: 1m}")
+                                                more="batch: {time: 1m}\nhedge: {percentile: 99.9}")
 
     def total(self):
         """Ends the proxy. The busiest thread's count: the one that serves calls; what others do

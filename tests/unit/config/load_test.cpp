@@ -50,7 +50,7 @@ TEST_CASE("the documented defaults of chains and upstreams") {
   CHECK(chain.chain_id == 0);
   CHECK(chain.path.empty());
   CHECK(chain.is_default);
-  CHECK(chain.balance.strategy == Strategy::kLeastConnections);
+  CHECK(chain.balance.strategy == Strategy::kAdaptive);
   CHECK(chain.pool == PoolConfig{1, 64, 60s, 30min, {0, true}});
   CHECK(chain.batch == BatchConfig{20, 2ms});
   CHECK(chain.scaler == ScalerConfig{ScalerMode::kOff, 0.8, 0.3, 2, 250ms, 10s, Stance::kOff});
@@ -58,7 +58,7 @@ TEST_CASE("the documented defaults of chains and upstreams") {
   CHECK(chain.health == HealthConfig{2s, 1s, {1, 3, 30s}, {1s, 60s, 0.5}});
   CHECK(chain.breaker == BreakerConfig{0.5, 10, 10s, 5s, 3});
   CHECK(chain.retry == RetryConfig{2, 0.1, 25ms});
-  CHECK(chain.hedge == HedgeConfig{95, 0});
+  CHECK(chain.hedge == HedgeConfig{95, 0.02});
   CHECK(chain.anomaly.mode == Stance::kOff);
   CHECK(chain.methods == MethodRules{});
   REQUIRE(chain.upstreams.size() == 1);

@@ -17,6 +17,7 @@ inline LabelSets test_sets() {
           .close_reasons = {"idle", "error"},
           .queue_reject_reasons = {"full", "expired"},
           .retry_reasons = {"connect", "throttled"},
+          .hedge_outcomes = {"won", "lost"},
           .priorities = {"critical", "normal"},
           .protocols = {"http", "websocket"},
           .health_check_outcomes = {"ok", "failed"},

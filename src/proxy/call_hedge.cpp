@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// A second attempt beside a late first one.
+#include <utility>
+
+#include "proxy/call.hpp"
+#include "proxy/exchange.hpp"
+#include "proxy/hedge.hpp"
+#include "proxy/upstream_batch.hpp"
+#include "proxy/worker.hpp"
+
+namespace sluice::proxy {
+
+namespace {
+
+/// Share of the connections it may have that carry calls.
+double utilisation(const upstream::Shared& shared) noexcept {
+  const std::uint32_t max = shared.options().connections_max;
+  const std::uint32_t busy = shared.in_flight.load(std::memory_order_relaxed);
+  return max == 0 ? 0.0 : static_cast<double>(busy) / max;
+}
+
+}  // namespace
+
+bool Call::first_under_way() const noexcept {
+  return connection_ != nullptr || batch_ != nullptr || gathered_;
+}
+
+bool Call::hedge_under_way() const noexcept {
+  return hedge_ != nullptr && !hedge_->taken_over();
+}
+
+bool Call::may_hedge() const noexcept {
+  return !done_ && !hedged_ && (connection_ != nullptr || batch_ != nullptr) &&
+         stream_ == nullptr && method_->resend == ethereum::Resend::kFreely;
+}
+
+void Call::consider_hedge(TimePoint now) {
+  if (!may_hedge()) return;
+  const UpstreamSpec& late = chain().spec->upstreams[upstream_];
+  const Duration after = late.shared->hedge_after(static_cast<std::size_t>(method_->klass));
+  if (after == Duration::zero() || now - attempt_started_ < after) return;
+  const policy::UpstreamSet others = eligible(untried(), now, Fit::kBest);
+  const auto chosen = others == 0 ? std::nullopt : pick(others, now);
+  if (!chosen) return;
+  hedge(*chosen, now);
+}
+
+void Call::hedge(std::uint32_t upstream, TimePoint now) {
+  const ChainSpec& spec = *chain().spec;
+  upstream::Pool& pool = *chain().pools[upstream];
+  const policy::HedgeMoment moment{
+      .other_upstream = pool.has_room(),
+      .utilisation = utilisation(*spec.upstreams[upstream].shared),
+      .queued = spec.shared->queue.waiting(),
+      .remaining = deadline_ - now,
+      .expected = pool.shared().usual(static_cast<std::size_t>(method_->klass))};
+  if (policy::hedge_now(spec.hedge, moment, now, chain().hedge_budget, chain().budget) !=
+      policy::HedgeVerdict::kStart) {
+    return;
+  }
+  upstream::Connection* const connection = pool.take(now);
+  if (connection == nullptr) return;
+  hedged_ = true;
+  static_cast<void>(spec.upstreams[upstream].rate->take(now));
+  tried_ |= policy::bit_of(upstream);
+  ++attempts_;
+  const policy::Ticket ticket =
+      chain().balancer->started(upstream, &pool.shared().stats(), pick_context(now));
+  hedge_ = std::make_unique<Hedge>(*this, upstream, exchange_.worker().next_wire_id(), ticket, now);
+  const TimePoint until = std::min(deadline_, now + exchange_.snapshot().limits.attempt_timeout);
+  hedge_->start(*connection, method_name_, params_, until);
+}
+
+std::unique_ptr<Hedge> Call::release_hedge() noexcept {
+  return std::move(hedge_);
+}
+
+void Call::count_hedge(HedgeOutcome outcome) {
+  exchange_.worker().metrics().hedge(chain().spec->slot, static_cast<std::size_t>(outcome));
+}
+
+void Call::account_hedge(Hedge& hedge, std::size_t outcome, policy::Ended ended, TimePoint now) {
+  chain().balancer->finished(hedge.take_ticket(), ended, now);
+  exchange_.worker().metrics().attempt_finished(chain().spec->upstreams[hedge.upstream()].slot,
+                                                outcome, now - hedge.started());
+}
+
+/// The hedge becomes the call's attempt; a first one that is still under way is given up.
+void Call::adopt(Hedge& hedge) {
+  if (first_under_way()) {
+    const TimePoint time = now();
+    const Duration age = time - attempt_started_;
+    count_hedge(HedgeOutcome::kWon);
+    account_attempt(kAttemptCancelled, policy::Ended::kCancelled, time);
+    // The time of both together counts once.
+    upstream_time_ -= time - hedge.started();
+    // It would have taken at least that long: were it not counted, an upstream whose late replies
+    // are never waited for would look quick.
+    upstream::Shared& late = *chain().spec->upstreams[upstream_].shared;
+    late.observe_latency(age);
+    late.latencies()->record(exchange_.worker().index(), static_cast<std::size_t>(method_->klass),
+                             age);
+    timer_.reset();
+    let_go_of_first();
+  }
+  upstream_ = hedge.upstream();
+  wire_id_ = hedge.wire_id();
+  attempt_started_ = hedge.started();
+  ticket_ = hedge.take_ticket();
+  batch_calls_ = 1;
+  batched_ = echo_ = false;
+  connection_ = hedge.take_over();
+}
+
+void Call::on_hedge_reply(Hedge& hedge) {
+  const net::Ref<Exchange> hold(&exchange_);
+  const ethereum::Outcome outcome = classify(hedge.head(), hedge.reply());
+  const ethereum::Action& action = ethereum::action(outcome);
+  const bool poor = !hedge.reply().valid || action.retry_elsewhere || action.counts_as_failure;
+  if (poor && first_under_way()) {
+    const TimePoint time = exchange_.worker().loop().recent();
+    count_hedge(HedgeOutcome::kFailed);
+    account_hedge(hedge, attempt_outcome(outcome), ended(outcome), time);
+    learn({.upstream = hedge.upstream(),
+           .outcome = outcome,
+           .retry_after_s = hedge.head().retry_after_s,
+           .result = hedge.reply().result,
+           .took = time - hedge.started()},
+          time);
+    return;
+  }
+  adopt(hedge);
+  head_ = hedge.head();
+  view_ = hedge.reply();
+  on_reply();
+}
+
+void Call::on_hedge_failure(Hedge& hedge, const upstream::Failure& failure) {
+  const net::Ref<Exchange> hold(&exchange_);
+  if (!first_under_way()) {
+    adopt(hedge);
+    on_failure(failure);
+    return;
+  }
+  const TimePoint time = now();
+  count_hedge(HedgeOutcome::kFailed);
+  account_hedge(hedge, attempt_outcome(failure.kind),
+                learn_failure(hedge.upstream(), failure, time - hedge.started()), time);
+}
+
+void Call::drop_hedge() {
+  if (!hedge_under_way()) return;
+  const std::unique_ptr<Hedge> dropped = release_hedge();
+  count_hedge(HedgeOutcome::kLost);
+  account_hedge(*dropped, kAttemptCancelled, policy::Ended::kCancelled, now());
+}
+
+}  // namespace sluice::proxy
