@@ -32,6 +32,19 @@ float ramp_at(const UpstreamStats& stats, std::int64_t now_ns) noexcept {
   return std::clamp(to_seconds(now_ns - restarted) / kRampSeconds, kRampLeast, 1.0F);
 }
 
+float parallel_of(const UpstreamStats& stats) noexcept {
+  const float parallel = stats.parallel.load().first;
+  return parallel > 0.0F ? parallel : 1.0F;
+}
+
+/// Until the next call begins, with that much work in flight in so many calls on a node that works
+/// on `parallel` at a time: little while it is not busy, and then in proportion.
+float waiting_s(float work_s, float calls, float parallel) noexcept {
+  if (calls <= 0.0F) return 0.0F;
+  const float excess = std::max((calls + 1.0F - parallel) / calls, g_tuning.idle_wait);
+  return work_s / parallel * std::min(excess, 1.0F);
+}
+
 }  // namespace
 
 Adaptive::Adaptive(const BalanceOptions& options)
@@ -51,8 +64,8 @@ Adaptive::Cost Adaptive::cost(const Candidate& candidate, const UpstreamStats& s
   const std::int32_t calls = stats.calls.load(kRelaxed);
   if (calls > 0) {
     const float work = std::max(to_seconds(stats.work_ns.load(kRelaxed)), 0.0F);
-    const float parallel = std::exp(stats.parallel.load().first);
-    out.waiting = work / parallel;
+    const float parallel = parallel_of(stats);
+    out.waiting = waiting_s(work, static_cast<float>(calls), parallel);
     const float silent = to_seconds(now_ns - stats.progress_ns.load(kRelaxed));
     const float patience = g_tuning.overdue_after * work / static_cast<float>(calls);
     out.overdue = std::max(0.0F, silent - patience) * g_tuning.overdue_gain;
@@ -60,8 +73,8 @@ Adaptive::Cost Adaptive::cost(const Candidate& candidate, const UpstreamStats& s
   out.failing = extra;
   const auto weight = static_cast<float>(candidate.weight);
   const float share = weight > 0.0F ? std::min(weight, 1e6F) : 1.0F;
-  out.total = (out.service + out.waiting + out.overdue + out.failing) /
-              (share * ramp_at(stats, now_ns));
+  out.total =
+      (out.service + out.waiting + out.overdue + out.failing) / (share * ramp_at(stats, now_ns));
   if (!has_room(candidate)) {
     out.standing = Standing::kFull;
   } else if (!(weight > 0.0F)) {
@@ -143,14 +156,17 @@ Ticket Adaptive::started(std::uint32_t index, UpstreamStats* shared,
   const float service =
       std::max((known > 0.0F ? known : peers_.usual_s(klass)) * std::exp(size), kServiceLeast);
   const float ahead = std::max(to_seconds(stats.work_ns.load(kRelaxed)), 0.0F);
-  const Ticket ticket{.stats = &stats,
-                      .began_ns = now_ns,
-                      .work_ns = static_cast<std::int64_t>(service * 1e9F),
-                      .wait_ratio = 1.0F + ahead / std::exp(stats.parallel.load().first) / service,
-                      .size_log = size,
-                      .index = index,
-                      .klass = static_cast<std::uint8_t>(klass),
-                      .features = context.features};
+  const Ticket ticket{
+      .stats = &stats,
+      .began_ns = now_ns,
+      .work_ns = static_cast<std::int64_t>(service * 1e9F),
+      .wait_ratio = 1.0F + waiting_s(ahead, static_cast<float>(stats.calls.load(kRelaxed)),
+                                     parallel_of(stats)) /
+                               service,
+      .size_log = size,
+      .index = index,
+      .klass = static_cast<std::uint8_t>(klass),
+      .features = context.features};
   stats.begin(klass, ticket.work_ns, now_ns);
   return ticket;
 }
@@ -170,16 +186,13 @@ void Adaptive::learn(const Ticket& ticket, Ended ended, float elapsed_s,
   UpstreamStats& stats = *ticket.stats;
   UpstreamStats::Class& cell = stats.classes[ticket.klass];
   if (ended == Ended::kCancelled) return;
-  learn_failure(cell, ended == Ended::kOk ? 0.0F : 1.0F);
+  PeerView::learn_failure(cell, ended != Ended::kOk);
   if (ended == Ended::kOk) {
-    const float log_s = std::log(elapsed_s / ticket.wait_ratio) - ticket.size_log;
+    const float seconds = elapsed_s / (ticket.wait_ratio * std::exp(ticket.size_log));
     const float share = 1.0F / ticket.wait_ratio;
-    const auto [mean, samples] = cell.level.load();
-    if (samples > 0.0F) {
-      learn_parallel(stats, log_s - mean, share);
-      learn_size(ticket, log_s - mean, share);
-    }
-    learn_service(cell, log_s, share, now_ns);
+    const float off = peers_.learn_service(cell, ticket.klass, seconds, share, now_ns);
+    learn_parallel(stats, off, share);
+    learn_size(ticket, off, share);
     if (stats.proven.load(kRelaxed) == 0) stats.proven.store(1, kRelaxed);
   }
   ++ended_since_;
@@ -189,12 +202,12 @@ void Adaptive::learn(const Ticket& ticket, Ended ended, float elapsed_s,
 /// The steepest way down the squared error of the logarithm of the expected response time, by the
 /// logarithm of `parallel`; what the service time explains already is taken out by centring.
 void Adaptive::learn_parallel(UpstreamStats& stats, float off, float share) noexcept {
-  auto [log_parallel, mean_waiting] = stats.parallel.load();
+  auto [parallel, mean_waiting] = stats.parallel.load();
+  parallel = parallel_of(stats);
   const float waiting = 1.0F - share;
-  const float bounded = std::clamp(off, -3.0F, 3.0F);
-  log_parallel -= g_tuning.parallel_gain * (waiting - mean_waiting) * bounded;
+  parallel *= 1.0F - g_tuning.parallel_gain * (waiting - mean_waiting) * off;
   mean_waiting += 0.01F * (waiting - mean_waiting);
-  stats.parallel.store({std::clamp(log_parallel, -1.4F, 6.0F), mean_waiting});
+  stats.parallel.store({std::clamp(parallel, 0.25F, 400.0F), mean_waiting});
 }
 
 std::string Adaptive::explain(std::span<const Candidate> candidates,
@@ -207,8 +220,7 @@ std::string Adaptive::explain(std::span<const Candidate> candidates,
         candidate.stats != nullptr ? candidate.stats : peers_.peer(candidate.index);
     if (stats == nullptr) continue;
     const Cost each = cost(candidate, *stats, klass, std::exp(size_log(context)), now_ns);
-    text += fmt::format("; {}: {:.1f} ms", candidate.index,
-                        static_cast<double>(each.total) * 1e3);
+    text += fmt::format("; {}: {:.1f} ms", candidate.index, static_cast<double>(each.total) * 1e3);
   }
   return text;
 }

@@ -55,8 +55,8 @@ class Adaptive : public Balancer {
     float total = 0.0F;
     Standing standing = Standing::kFree;
   };
-  [[nodiscard]] Cost cost(const Candidate& candidate, const UpstreamStats& stats,
-                          std::size_t klass, float size, std::int64_t now_ns) const noexcept;
+  [[nodiscard]] Cost cost(const Candidate& candidate, const UpstreamStats& stats, std::size_t klass,
+                          float size, std::int64_t now_ns) const noexcept;
   [[nodiscard]] std::optional<std::uint32_t> scan(std::span<const Candidate> candidates,
                                                   std::size_t klass, float size,
                                                   std::int64_t now_ns, Random& random) noexcept;

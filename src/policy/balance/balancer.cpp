@@ -22,8 +22,8 @@ constexpr std::array kNames{
     std::string_view{"adaptive"},    std::string_view{"learned"},
 };
 constexpr std::array<Make, kNames.size()> kMakers{
-    make_round_robin, make_least_connections, make_weighted,  make_latency_based, make_random,
-    make_p2c,         make_peak_ewma,         make_affinity,  make_adaptive,      make_learned,
+    make_round_robin, make_least_connections, make_weighted, make_latency_based, make_random,
+    make_p2c,         make_peak_ewma,         make_affinity, make_adaptive,      make_learned,
 };
 
 }  // namespace

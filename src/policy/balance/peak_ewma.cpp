@@ -63,10 +63,9 @@ class PeakEwma final : public Balancer {
   void finished(const Ticket& ticket, Ended ended, TimePoint now,
                 std::uint32_t /*sharing*/) noexcept override {
     if (ticket.stats == nullptr || ended == Ended::kCancelled) return;
-    const double took =
-        static_cast<double>(std::max<std::int64_t>(
-            now.time_since_epoch().count() - ticket.began_ns, 0)) *
-        1e-9;
+    const double took = static_cast<double>(std::max<std::int64_t>(
+                            now.time_since_epoch().count() - ticket.began_ns, 0)) *
+                        1e-9;
     observe(*ticket.stats, took, now);
   }
   std::string_view name() const noexcept override { return "peak-ewma"; }

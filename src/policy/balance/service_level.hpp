@@ -11,47 +11,52 @@
 namespace sluice::policy {
 
 struct Tuning {
-  float samples_max = 100;
-  float surprise = 0.55F;
-  float forget_to = 8;
-  float drift_gain = 0.125F;
+  float surprise = 3.5F;
   double idle_tau = 60;
-  float parallel_gain = 0.03F;
+  float parallel_gain = 0.1F;
   float softmin = 0.1F;
   float overdue_after = 3;
   float overdue_gain = 0.7F;
   float error_cost = 10;
   float hot = 1;
   float pool = 1;
-  float soften = 0;
-  float sigma_min = 0.3F;
+  float idle_wait = 0.15F;
+  int force = -1;
+  float margin = 0.06F;
 };
 extern Tuning g_tuning;
 
-/// Samples beyond which an old one is not remembered, however fast they come.
-inline constexpr float kMemorySeconds = 10.0F;
+/// Service times are averaged as their fourth roots: for the skewed ones that nodes have, that is
+/// within a few per cent of the best mean for lognormal times and needs a quarter fewer samples
+/// than the logarithm for exponential ones, and costs two square roots.
+[[nodiscard]] float root_of(float seconds) noexcept;
+[[nodiscard]] inline float seconds_of(float root) noexcept {
+  return root * root * root * root;
+}
 
-/// Folds one service time in: a mean of the logarithm that forgets with 10 s or 100 samples,
-/// whichever is less, and at once where the latest samples lie on one side of it.
-/// `share`: how much of the response time was service, 0..1; what was mostly waiting says little.
-void learn_service(UpstreamStats::Class& cell, float log_s, float share,
-                   std::int64_t now_ns) noexcept;
-
-/// A call failed or did not. `failed` within 0..1.
-void learn_failure(UpstreamStats::Class& cell, float failed) noexcept;
+/// Three memories, of which the one that foretells best is believed.
+inline constexpr std::size_t kMemories = 3;
+inline constexpr std::array<float, kMemories> kMemoryCalls{10.0F, 30.0F, 100.0F};
 
 /// What one worker makes of the shared figures of all upstreams it meets: how a class compares
-/// among them, and hence how far one upstream's own figure can be believed. Worked out anew every
-/// 100 ms at most; in between only the upstream that ended a call is. Part of a strategy.
+/// among them, and hence how far one upstream's own figure can be believed (empirical Bayes). The
+/// comparison is worked out anew every 100 ms at most; in between only the upstream that ended a
+/// call is. Part of a strategy.
 class PeerView {
  public:
-  explicit PeerView(std::size_t upstreams_max) : peers_(upstreams_max, nullptr) {}
+  explicit PeerView(std::size_t upstreams_max) : peers_(upstreams_max) {}
 
-  void meet(std::uint32_t index, UpstreamStats& stats) noexcept { peers_[index] = &stats; }
+  void meet(std::uint32_t index, UpstreamStats& stats) noexcept { peers_[index].stats = &stats; }
   [[nodiscard]] UpstreamStats* peer(std::uint32_t index) const noexcept {
-    return index < peers_.size() ? peers_[index] : nullptr;
+    return index < peers_.size() ? peers_[index].stats : nullptr;
   }
-  [[nodiscard]] std::size_t size() const noexcept { return peers_.size(); }
+
+  /// Folds a service time in. `share`: how much of the response time it was, 0..1; what was mostly
+  /// waiting says little. Returns by how much it was off, as a logarithm.
+  float learn_service(UpstreamStats::Class& cell, std::size_t klass, float seconds, float share,
+                      std::int64_t now_ns) noexcept;
+  /// A call failed or did not.
+  static void learn_failure(UpstreamStats::Class& cell, bool failed) noexcept;
 
   /// Compares the peers and writes what is expected of each.
   void compare(std::int64_t now_ns) noexcept;
@@ -59,29 +64,36 @@ class PeerView {
   void expect(std::uint32_t index, std::size_t klass, std::int64_t now_ns) noexcept;
 
   /// Service time where nothing is known of the upstream: that of its peers.
-  [[nodiscard]] float usual_s(std::size_t klass) const noexcept { return usual_[klass].seconds; }
+  [[nodiscard]] float usual_s(std::size_t klass) const noexcept {
+    return seconds_of(usual_[klass].root);
+  }
 
  private:
   struct Usual {
-    float log_s = -4.6F;      ///< mean over the peers
-    float seconds = 0.01F;    ///< its exponential
-    float between = 0.0F;     ///< variance among the peers beyond what chance explains
-    float within = 1.0F;      ///< variance of one sample
+    float root = 0.316F;   ///< mean over the peers; at first 10 ms
+    float between = 0.0F;  ///< relative variance among the peers beyond what chance explains
+    float within = 0.06F;  ///< relative variance of one sample
+    std::array<float, kMemories> errors{0.06F, 0.06F, 0.06F};  ///< mean squares, of each memory
+    float tried = 0.0F;       ///< samples behind `errors`, up to a bound
+    std::uint8_t memory = 2;  ///< the best of them
     bool known = false;
   };
-  void compare(std::size_t klass, std::int64_t now_ns) noexcept;
-  [[nodiscard]] float factor_without(std::uint32_t index, std::size_t klass) const noexcept;
-
-  std::vector<UpstreamStats*> peers_;
-  std::array<Usual, kStatClasses> usual_;
-  /// By upstream and class: believed deviation from the usual, weighted; the sums give an
-  /// upstream's factor for classes of which it has not shown much.
+  /// A believed relative deviation from the usual, times its weight, and the weight.
   struct Deviation {
     float sum = 0.0F;
     float weight = 0.0F;
   };
-  std::vector<Deviation> totals_;
-  std::vector<std::array<Deviation, kStatClasses>> deviations_;
+  struct Peer {
+    UpstreamStats* stats = nullptr;
+    std::array<Deviation, kStatClasses> deviations;
+    Deviation total;
+  };
+
+  void compare(std::size_t klass, std::int64_t now_ns) noexcept;
+  void choose_memory(Usual& usual) const noexcept;
+
+  std::vector<Peer> peers_;
+  std::array<Usual, kStatClasses> usual_;
 };
 
 }  // namespace sluice::policy

@@ -34,8 +34,8 @@ void UpstreamStats::restart(TimePoint now) noexcept {
 
 void UpstreamStats::inherit(const UpstreamStats& earlier) noexcept {
   for (std::size_t i = 0; i < kStatClasses; ++i) {
-    classes[i].level.store(earlier.classes[i].level.load());
-    classes[i].drift.store(earlier.classes[i].drift.load());
+    classes[i].quick.store(earlier.classes[i].quick.load());
+    classes[i].slow.store(earlier.classes[i].slow.load());
     classes[i].failures.store(earlier.classes[i].failures.load());
     classes[i].expected.store(earlier.classes[i].expected.load());
     classes[i].seen_ns.store(earlier.classes[i].seen_ns.load(kRelaxed), kRelaxed);

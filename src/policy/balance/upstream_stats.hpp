@@ -46,10 +46,10 @@ class UpstreamStats {
  public:
   /// Calls of one class.
   struct alignas(64) Class {
-    /// Mean of the logarithm of the service time in seconds, and how many samples it is worth.
-    AtomicPair level;
-    /// Mean of the latest deviations from `level`, with sign and without.
-    AtomicPair drift;
+    /// Means of the fourth root of the service time in seconds, over about 10, 30 and 100 calls,
+    /// and how many calls they stand for.
+    AtomicPair quick;
+    AtomicPair slow;
     /// Share of failed calls, and how many samples it is worth.
     AtomicPair failures;
     /// Worked out of the above and the peers: expected service time, and what failing adds to a
@@ -92,8 +92,8 @@ class UpstreamStats {
   std::atomic<std::int64_t> progress_ns{0};
   /// When it was put into rotation; 0 is long ago.
   std::atomic<std::int64_t> restarted_ns{0};
-  /// Logarithm of how many calls the node seems to work on at a time, and the mean share of waiting
-  /// in its expected response times.
+  /// How many calls the node seems to work on at a time, 0 while nothing is known, and the mean
+  /// share of waiting in its expected response times.
   AtomicPair parallel;
   /// For peak-ewma: the cost in seconds, and the microsecond of its latest update in the bits of
   /// the other.

@@ -125,8 +125,7 @@ class C3 final : public Router {
 
   [[nodiscard]] double score(const Server& server) const {
     if (!server.known) return 0;
-    const double queue =
-        1 + server.pending * static_cast<double>(clients_.size()) + server.queue;
+    const double queue = 1 + server.pending * static_cast<double>(clients_.size()) + server.queue;
     return server.network_ms + std::pow(queue, kExponent) * server.service_ms;
   }
 
@@ -160,9 +159,8 @@ class C3 final : public Router {
     std::ranges::stable_sort(order, {}, [&](std::uint32_t i) { return score(client.servers[i]); });
     for (const std::uint32_t i : order) {
       Server& server = client.servers[i];
-      const double tokens =
-          std::min(kTokensMax, server.tokens + server.rate / kRateInterval *
-                                                   (now_ms() - server.touched_ms));
+      const double tokens = std::min(
+          kTokensMax, server.tokens + server.rate / kRateInterval * (now_ms() - server.touched_ms));
       // A hair's breadth for what rounding the wait to nanoseconds leaves out.
       if (!limits_ || tokens >= 1 - 1e-5) {
         server.tokens = tokens;

@@ -38,11 +38,12 @@ class StrategyRouter final : public Router {
     std::size_t count = 0;
     for (std::uint32_t i = 0; i < around_.nodes.size(); ++i) {
       if ((call.among & policy::bit_of(i)) == 0) continue;
-      candidates[count++] = {.index = i,
-                             .weight = told_speeds_ ? 1 / around_.nodes[i]->options().slowness : 1.0,
-                             .in_flight = proxy.in_flight[i],
-                             .latency_s = proxy.latency_s[i],
-                             .stats = &proxy.stats[i]};
+      candidates[count++] = {
+          .index = i,
+          .weight = told_speeds_ ? 1 / around_.nodes[i]->options().slowness : 1.0,
+          .in_flight = proxy.in_flight[i],
+          .latency_s = proxy.latency_s[i],
+          .stats = &proxy.stats[i]};
     }
     const auto at = workers_[worker].balancer->pick({candidates.data(), count}, context_of(call),
                                                     workers_[worker].random);
@@ -59,9 +60,9 @@ class StrategyRouter final : public Router {
       handle = free_.back();
       free_.pop_back();
     }
-    open_[handle] = {workers_[worker].balancer->started(upstream, &proxy.stats[upstream],
-                                                        context_of(call)),
-                     around_.engine.now()};
+    open_[handle] = {
+        workers_[worker].balancer->started(upstream, &proxy.stats[upstream], context_of(call)),
+        around_.engine.now()};
     return handle;
   }
 

@@ -28,8 +28,7 @@ class Play {
         workers_(deployment.proxies * deployment.workers),
         arrivals_(derived(seed, kArrivals)) {
     for (std::uint32_t i = 0; i < workload.upstreams.size(); ++i) {
-      nodes_.push_back(
-          std::make_unique<UpstreamModel>(engine_, i, seed, workload.upstreams[i]));
+      nodes_.push_back(std::make_unique<UpstreamModel>(engine_, i, seed, workload.upstreams[i]));
     }
     router_ = policy({engine_, nodes_, seed, deployment});
   }
@@ -77,16 +76,16 @@ class Play {
     Random own = derived(seed_, kCalls, flight.call.number);
     workload_.draw(flight.call, own);
     const bool shadowed = workload_.shadow_share > 0 && own.uniform() < workload_.shadow_share;
-    flight.worker = static_cast<std::uint32_t>(
-        derived(seed_, kWorkers, flight.call.number).below(workers_));
+    flight.worker =
+        static_cast<std::uint32_t>(derived(seed_, kWorkers, flight.call.number).below(workers_));
     flight.counts = static_cast<double>(flight.call.number) >=
                     workload_.warm_up * static_cast<double>(workload_.calls);
     if (flight.counts && counted_from_ == TimePoint{}) counted_from_ = flight.at;
     ++open_;
     const Call& call = flight.call;
     router_->route(call, flight.worker, [this, flight, shadowed](std::uint32_t upstream) {
-      outcome_.sent.push_back({static_cast<float>(seconds(engine_.elapsed())),
-                               static_cast<std::uint16_t>(upstream)});
+      outcome_.sent.push_back(
+          {static_cast<float>(seconds(engine_.elapsed())), static_cast<std::uint16_t>(upstream)});
       send(flight, upstream);
       if (shadowed) send_shadows(flight, upstream);
     });
@@ -156,6 +155,17 @@ double Outcome::quantile_s(double q, std::uint32_t method) const {
     if (each.method == method) took.push_back(static_cast<double>(each.took_s));
   }
   return quantile(took, q);
+}
+
+double Outcome::mean_s() const {
+  double sum = 0;
+  for (const Answer& each : answers) sum += static_cast<double>(each.took_s);
+  return answers.empty() ? 0 : sum / static_cast<double>(answers.size());
+}
+
+double Outcome::goodput() const {
+  const auto good = std::ranges::count_if(answers, &Answer::good);
+  return busy_s > 0 ? static_cast<double>(good) / busy_s : 0;
 }
 
 double Outcome::share_of(std::uint32_t upstream, double from_s, double until_s) const {

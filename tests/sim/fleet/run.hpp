@@ -31,6 +31,9 @@ struct Outcome {
   /// Seconds; of all answers, or of one method's.
   [[nodiscard]] double quantile_s(double q) const;
   [[nodiscard]] double quantile_s(double q, std::uint32_t method) const;
+  [[nodiscard]] double mean_s() const;
+  /// Good answers a second.
+  [[nodiscard]] double goodput() const;
   /// Share of the calls sent in the window that went to `upstream`.
   [[nodiscard]] double share_of(std::uint32_t upstream, double from_s, double until_s) const;
 };

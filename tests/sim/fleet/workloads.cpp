@@ -32,8 +32,7 @@ double capacity(const std::vector<UpstreamOptions>& upstreams, double service_s)
   return sum;
 }
 
-Workload lognormal_calls(std::vector<UpstreamOptions> upstreams, double load,
-                         std::uint64_t calls) {
+Workload lognormal_calls(std::vector<UpstreamOptions> upstreams, double load, std::uint64_t calls) {
   Workload work{.upstreams = std::move(upstreams), .calls = calls, .draw = draw_lognormal};
   work.rate = load * capacity(work.upstreams, kServiceMean);
   return work;
@@ -149,8 +148,8 @@ Workload restless(double load, Duration period, std::uint64_t calls) {
                 .shadow_share = 0.1};
   work.draw = [](Call& call, Random& random) {
     const auto first = random.below(50);
-    call.among = policy::bit_of(first) | policy::bit_of((first + 1) % 50) |
-                 policy::bit_of((first + 2) % 50);
+    call.among =
+        policy::bit_of(first) | policy::bit_of((first + 1) % 50) | policy::bit_of((first + 2) % 50);
     call.service_s = exponential(random);
   };
   // Shadows are a load too: 2 more for a tenth.
