@@ -229,8 +229,4 @@ std::unique_ptr<Balancer> make_adaptive(const BalanceOptions& options) {
   return std::make_unique<Adaptive>(options);
 }
 
-std::unique_ptr<Balancer> make_learned(const BalanceOptions& options) {
-  return std::make_unique<Adaptive>(options);
-}
-
 }  // namespace sluice::policy
