@@ -157,6 +157,15 @@ Result<Materials> load_materials(const config::Config& config) {
     }
     materials.server_tls[{listen.tls.certificate, listen.tls.key}] = *tls;
   }
+  const config::WebhookConfig& webhook = config.events.webhook;
+  if (webhook.url && webhook.url->tls()) {
+    auto tls = net::ClientTls::make(webhook.url->host, webhook.ca);
+    if (!tls) {
+      return fail(ErrorKind::kInvalid, Origin::kSluice, Retry::kNever,
+                  "events.webhook: " + tls.error().detail);
+    }
+    materials.webhook_tls = *tls;
+  }
   if (auto ok = check_lists(config.methods, "methods"); !ok) return std::unexpected(ok.error());
   for (const auto& client : config.clients) {
     if (auto ok = check_lists(client.methods, "clients." + client.name); !ok)
@@ -338,6 +347,28 @@ std::shared_ptr<const frontend::ListenerOptions> Assembly::listener(
   if (listen.tls.enabled())
     options->tls = materials.server_tls.at({listen.tls.certificate, listen.tls.key});
   return options;
+}
+
+std::optional<events::WebhookTarget> Assembly::webhook(const config::Config& config,
+                                                       const Materials& materials) {
+  const config::WebhookConfig& from = config.events.webhook;
+  if (!from.url) return std::nullopt;
+  events::WebhookTarget target{.host = from.url->host,
+                               .port = from.url->port,
+                               .authority = from.url->authority(),
+                               .path_and_query = from.url->path_and_query,
+                               .authorization = {},
+                               .headers = {},
+                               .tls = materials.webhook_tls,
+                               .timeout = from.timeout,
+                               .least = log::Level::kInfo};
+  if (from.level == config::EventLevel::kWarn) target.least = log::Level::kWarn;
+  if (from.level == config::EventLevel::kError) target.least = log::Level::kError;
+  if (!from.url->userinfo.empty())
+    target.authorization = "Basic " + net::base64(from.url->userinfo);
+  for (const auto& header : from.headers)
+    target.headers.emplace_back(header.name, header.value.value());
+  return target;
 }
 
 std::vector<health::ChainTarget> Assembly::targets(const config::Config& config,

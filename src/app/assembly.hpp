@@ -3,11 +3,13 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "config/config.hpp"
+#include "events/webhook.hpp"
 #include "frontend/options.hpp"
 #include "health/monitor.hpp"
 #include "metrics/registry.hpp"
@@ -25,6 +27,8 @@ struct Materials {
   std::map<std::pair<std::string, std::string>, std::shared_ptr<net::ClientTls>> client_tls;
   /// By chain name.
   std::map<std::string, std::shared_ptr<const proxy::MethodMasks>> masks;
+  /// Null where there is no webhook, or one without TLS.
+  std::shared_ptr<net::ClientTls> webhook_tls;
 };
 
 /// Reads and checks certificates and keys, and compiles method lists. May run on any thread. The
@@ -48,6 +52,8 @@ class Assembly {
   [[nodiscard]] static std::shared_ptr<const frontend::ListenerOptions> listener(
       const config::ListenConfig& listen, const Materials& materials);
   [[nodiscard]] static std::vector<vitals::ChainTarget> vitals(const proxy::Snapshot& snapshot);
+  [[nodiscard]] static std::optional<events::WebhookTarget> webhook(const config::Config& config,
+                                                                    const Materials& materials);
   [[nodiscard]] static std::vector<health::ChainTarget> targets(const config::Config& config,
                                                                 const proxy::Snapshot& snapshot);
 

@@ -78,7 +78,10 @@ int Daemon::run(const RunOptions& options) {
   // Connections and calls let go of their pools and loops as the loops are drained and destroyed.
   workers_.clear();
   monitor_.reset();
-  events_->emit(events::Stopped{.exit_code = exit_code_});
+  const std::size_t undelivered = webhook_ != nullptr ? webhook_->waiting() : 0;
+  webhook_.reset();
+  events_->count(events::Sink::kWebhook, events::Outcome::kUndelivered, undelivered);
+  events_->emit(events::Stopped{.exit_code = exit_code_, .undelivered = undelivered});
   log::shutdown();
   return exit_code_;
 }
@@ -117,13 +120,15 @@ void Daemon::start_workers(const config::Config& config) {
   registry_ = std::make_unique<metrics::Registry>(count, label_sets());
   registry_->add_collector([this](metrics::Emitter& emitter) { collect(emitter); });
   assembly_ = std::make_unique<Assembly>(*registry_, count);
+  webhook_ = std::make_unique<events::Webhook>(loop_.io, events_, events::Webhook::Limits{},
+                                               random_seed());
   monitor_ = std::make_unique<health::Monitor>(loop_, *this, random_seed());
   const auto options = Assembly::frontend_options(config);
   const auto trusted = Assembly::trusted(config);
   std::vector<proxy::Worker*> all;
   for (unsigned i = 0; i < count; ++i) {
-    workers_.push_back(
-        std::make_unique<WorkerThread>(i, registry_->worker(i), random_seed(), options, trusted));
+    workers_.push_back(std::make_unique<WorkerThread>(i, registry_->worker(i), *events_,
+                                                      random_seed(), options, trusted));
     all.push_back(&workers_.back()->worker());
   }
   for (const auto& worker : workers_) {
@@ -180,6 +185,7 @@ void Daemon::commit(Prepared prepared) {
       w.frontend().reconfigure(options, trusted);
     });
   }
+  webhook_->configure(Assembly::webhook(config, prepared.materials));
   connections_.set_limits(config.limits.connections, config.limits.connections_per_ip);
   monitor_->watch(Assembly::targets(config, *snapshot_));
   vitals_.watch(Assembly::vitals(*snapshot_));
@@ -281,8 +287,11 @@ void Daemon::on_signal(int signal) {
     begin_reload();
   } else if (phase_ == Phase::kStarting || phase_ == Phase::kServing) {
     begin_shutdown();
-  } else {
+  } else if (phase_ != Phase::kStopping) {
     cut("second_signal");
+  } else {
+    // Only events were still waited for.
+    loop_.io.stop();
   }
 }
 
@@ -330,9 +339,9 @@ void Daemon::cut(std::string_view why) {
 void Daemon::finish(int code) {
   phase_ = Phase::kStopping;
   exit_code_ = code;
-  net::ErrorCode ignored;
-  signals_.cancel(ignored);
-  loop_.io.stop();
+  on_phase_deadline_ = [this] { loop_.io.stop(); };
+  phase_deadline_.set(now() + config_->events.webhook.timeout);
+  webhook_->finish([this] { loop_.io.stop(); });
 }
 
 void Daemon::every_second() {

@@ -20,6 +20,7 @@
 #include "app/worker_thread.hpp"
 #include "config/load.hpp"
 #include "events/hub.hpp"
+#include "events/webhook.hpp"
 #include "health/monitor.hpp"
 #include "metrics/registry.hpp"
 #include "net/loop.hpp"
@@ -116,6 +117,7 @@ class Daemon final : public health::Observer {
 
   net::Loop loop_;
   std::shared_ptr<events::Hub> events_;
+  std::unique_ptr<events::Webhook> webhook_;
   net::asio::signal_set signals_;
   config::Environment environment_;
   RunOptions options_;

@@ -24,7 +24,7 @@ struct Arguments {
   devnode::Options node;
   unsigned nodes = 1;
   double block_interval_s = 1;
-  std::string listen, admin, level, format, workers;
+  std::string listen, admin, socket, level, format, workers;
   std::string address = "127.0.0.1:9464";
   std::string path = "/livez";
   app::CtlOptions ctl;
@@ -43,6 +43,7 @@ void add_run_options(CLI::App& command, Arguments& arguments) {
                      "address for clients, e.g. 127.0.0.1:4545 (port 0: any free one)");
   command.add_option("--admin-listen", arguments.admin,
                      "address for /metrics and the other admin pages");
+  command.add_option("--socket", arguments.socket, "control socket for sluice ctl and sluice top");
   command.add_option("--workers", arguments.workers, "number of worker threads, or auto");
   command.add_option("--log-level", arguments.level, "trace, debug, info, warn, error or off");
   command.add_option("--log-format", arguments.format, "auto, text or json");
@@ -55,6 +56,7 @@ void take_overrides(Arguments& arguments) {
   config::Overrides& overrides = arguments.run.overrides;
   set(overrides.listen, arguments.listen);
   set(overrides.admin_listen, arguments.admin);
+  set(overrides.admin_socket, arguments.socket);
   set(overrides.workers, arguments.workers);
   set(overrides.log_level, arguments.level);
   set(overrides.log_format, arguments.format);

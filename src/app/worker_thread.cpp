@@ -12,11 +12,11 @@
 
 namespace sluice::app {
 
-WorkerThread::WorkerThread(unsigned index, metrics::WorkerMetrics& metrics, std::uint64_t seed,
-                           std::shared_ptr<const frontend::Options> options,
+WorkerThread::WorkerThread(unsigned index, metrics::WorkerMetrics& metrics, events::Hub& events,
+                           std::uint64_t seed, std::shared_ptr<const frontend::Options> options,
                            std::shared_ptr<const frontend::TrustedNetworks> trusted)
     : work_(net::asio::make_work_guard(loop_.io)),
-      worker_(loop_, index, metrics, reject_positions(), seed),
+      worker_(loop_, index, metrics, events, reject_positions(), seed),
       frontend_(loop_, worker_, worker_, std::move(options), std::move(trusted)) {}
 
 WorkerThread::~WorkerThread() {

@@ -16,8 +16,8 @@ namespace sluice::app {
 /// only, but for `load` and `lag`.
 class WorkerThread {
  public:
-  WorkerThread(unsigned index, metrics::WorkerMetrics& metrics, std::uint64_t seed,
-               std::shared_ptr<const frontend::Options> options,
+  WorkerThread(unsigned index, metrics::WorkerMetrics& metrics, events::Hub& events,
+               std::uint64_t seed, std::shared_ptr<const frontend::Options> options,
                std::shared_ptr<const frontend::TrustedNetworks> trusted);
   ~WorkerThread();
   WorkerThread(const WorkerThread&) = delete;

@@ -34,6 +34,7 @@ enum class ScalerMode : std::uint8_t { kOff, kThreshold, kSized };
 /// How far a feature that acts on its own may go.
 enum class Stance : std::uint8_t { kOff, kObserve, kAct };
 enum class Priority : std::uint8_t { kCritical, kHigh, kNormal, kLow };
+enum class EventLevel : std::uint8_t { kInfo, kWarn, kError };
 enum class LogLevel : std::uint8_t { kTrace, kDebug, kInfo, kWarn, kError, kOff };
 enum class LogFormat : std::uint8_t { kAuto, kText, kJson };
 enum class RetryAfter : std::uint8_t { kOff, kSeconds, kMilliseconds };
@@ -267,6 +268,9 @@ struct ClientConfig {
 struct WebhookConfig {
   std::optional<Url> url;
   Duration timeout{};
+  EventLevel level = EventLevel::kInfo;
+  std::vector<Header> headers;
+  std::string ca;
   bool operator==(const WebhookConfig&) const = default;
 };
 

@@ -28,6 +28,7 @@ struct Overrides {
   /// kept.
   std::optional<std::string> listen;
   std::optional<std::string> admin_listen;
+  std::optional<std::string> admin_socket;
   std::optional<std::string> log_level;
   std::optional<std::string> log_format;
   std::optional<std::string> workers;

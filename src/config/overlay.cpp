@@ -68,6 +68,7 @@ void overlay_command_line(Node& root, const Overrides& overrides, Report& report
   };
   const std::array options{
       Option{"--admin-listen", "admin", "listen", overrides.admin_listen},
+      Option{"--socket", "admin", "socket", overrides.admin_socket},
       Option{"--log-level", "log", "level", overrides.log_level},
       Option{"--log-format", "log", "format", overrides.log_format},
   };

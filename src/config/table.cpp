@@ -38,13 +38,13 @@ constexpr Key kTable[] = {
   // ---- admin
   {.at = kRoot, .path = "admin", .doc = "The side port for metrics and health, and the control socket."},
   {.at = kRoot, .path = "admin.listen", .type = kAddress, .fallback = "127.0.0.1:9464",
-   .doc = "Address of the read-only side port: /metrics, /livez, /readyz, /status.",
+   .doc = "Address of the read-only side port: /metrics, /livez, /readyz, /status, /events.",
    .field = field<&Config::admin, &AdminConfig::listen>()},
   {.at = kRoot, .path = "admin.hosts", .type = kHosts, .fallback = "[]", .max = "1000",
    .doc = "Host names under which the side port may be asked, beyond IP literals and localhost.",
    .example = "[sluice.internal]", .field = field<&Config::admin, &AdminConfig::hosts>()},
   {.at = kRoot, .path = "admin.socket", .type = kPath, .fallback = "/run/sluice/ctl.sock", .reload = Reload::kRestart,
-   .doc = "Unix socket of `sluice ctl`; falls back to $XDG_RUNTIME_DIR/sluice/ctl.sock.",
+   .doc = "Unix socket of `sluice ctl` and `sluice top`, for this user alone; the default falls back to $XDG_RUNTIME_DIR/sluice/ctl.sock.",
    .field = field<&Config::admin, &AdminConfig::socket>()},
 
   // ---- process
@@ -355,13 +355,22 @@ constexpr Key kTable[] = {
 
   // ---- events
   {.at = kRoot, .path = "events", .doc = "Where news of upstreams and reloads go beyond the log."},
-  {.at = kRoot, .path = "events.webhook", .support = Support::kNone, .doc = "POST each event to a URL."},
-  {.at = kRoot, .path = "events.webhook.url", .type = kUrl, .support = Support::kNone, .secret = true,
-   .doc = "Where to.", .example = "https://ops.example/hook",
+  {.at = kRoot, .path = "events.webhook", .sample = false, .doc = "POST events to a URL as JSON, several in one request; repeated until it takes them."},
+  {.at = kRoot, .path = "events.webhook.url", .type = kUrl, .secret = true,
+   .doc = "Where to; only scheme, host and port are ever shown. Redirects are not followed.", .example = "https://ops.example/hook",
    .field = field<&Config::events, &EventsConfig::webhook, &WebhookConfig::url>()},
   {.at = kRoot, .path = "events.webhook.timeout", .type = kDuration, .fallback = "2s", .min = "10ms", .max = "1m",
-   .support = Support::kNone, .doc = "One delivery.",
+   .doc = "One delivery, from looking up the name to the answer's head; also how long the process's end may wait for the last one.",
    .field = field<&Config::events, &EventsConfig::webhook, &WebhookConfig::timeout>()},
+  {.at = kRoot, .path = "events.webhook.level", .type = kWord, .fallback = "info", .words = kEventLevels,
+   .doc = "Least severity that is sent.",
+   .field = field<&Config::events, &EventsConfig::webhook, &WebhookConfig::level>()},
+  {.at = kRoot, .path = "events.webhook.headers", .type = kHeaders, .fallback = "{}", .max = "32", .secret = true,
+   .doc = "Header fields sent with every delivery, such as an Authorization.", .example = "{authorization: \"Bearer ${HOOK_TOKEN:-none}\"}",
+   .field = field<&Config::events, &EventsConfig::webhook, &WebhookConfig::headers>()},
+  {.at = kRoot, .path = "events.webhook.ca", .type = kPath,
+   .doc = "PEM file of the authorities to trust in place of the system's.", .example = "private-ca.pem",
+   .field = field<&Config::events, &EventsConfig::webhook, &WebhookConfig::ca>()},
 };
 // clang-format on
 

@@ -32,6 +32,7 @@ inline constexpr std::array kPriorities{Word{"critical"}, Word{"high"}, Word{"no
                                         Word{"low"}};
 inline constexpr std::array kLogLevels{Word{"trace"}, Word{"debug"}, Word{"info"},
                                        Word{"warn"},  Word{"error"}, Word{"off"}};
+inline constexpr std::array kEventLevels{Word{"info"}, Word{"warn"}, Word{"error"}};
 inline constexpr std::array kLogFormats{Word{"auto"}, Word{"text"}, Word{"json"}};
 inline constexpr std::array kRetryAfterForms{Word{"off"}, Word{"seconds"}, Word{"ms"}};
 inline constexpr std::array kPermissions{Word{"steer"}};

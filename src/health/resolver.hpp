@@ -6,22 +6,18 @@
 #include <vector>
 
 #include "net/asio.hpp"
+#include "net/name_lookup.hpp"
 #include "upstream/shared.hpp"
 
 namespace sluice::health {
 
 /// Looks up upstreams' host names and publishes the addresses; a failed look-up leaves the last
-/// good ones. Literals are published at once. Control thread only; each look-up has a short-lived
-/// thread of its own, since getaddrinfo(3) can block for long and cannot be cancelled: one slow
-/// name must hold up neither the others nor the end of the process. Addresses of the link-local and
+/// good ones. Literals are published at once. Control thread only. Addresses of the link-local and
 /// cloud-metadata ranges are dropped unless the upstream allows them, whatever a name says: a name
 /// server must not be able to point calls there.
 class Resolver {
  public:
   explicit Resolver(net::asio::io_context& io);
-  ~Resolver();
-  Resolver(const Resolver&) = delete;
-  Resolver& operator=(const Resolver&) = delete;
 
   /// `targets`: all Shared that get the answer. `done` runs on the control thread, with whether
   /// there are addresses; never after cancel().
@@ -30,9 +26,7 @@ class Resolver {
   void cancel();
 
  private:
-  struct Home;
-  struct Job;
-  std::shared_ptr<Home> home_;
+  net::NameLookup names_;
 };
 
 [[nodiscard]] bool is_link_local(const net::asio::ip::address& address);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "metrics/worker_metrics.hpp"
@@ -18,11 +19,14 @@ class Worker;
 /// has left the configuration still serves those who know it. On the worker's thread.
 class PoolWatch final : public upstream::PoolListener {
  public:
-  PoolWatch(Worker& worker, std::shared_ptr<ChainShared> chain, const UpstreamSpec& upstream)
+  PoolWatch(Worker& worker, std::string chain_name, std::shared_ptr<ChainShared> chain,
+            const UpstreamSpec& upstream)
       : worker_(worker),
         chain_(std::move(chain)),
         wait_slot_(upstream.wait_slot),
-        metrics_slot_(upstream.slot) {}
+        metrics_slot_(upstream.slot),
+        chain_name_(std::move(chain_name)),
+        upstream_name_(upstream.name) {}
 
   [[nodiscard]] ChainShared& chain() const noexcept { return *chain_; }
   [[nodiscard]] std::uint32_t wait_slot() const noexcept { return wait_slot_; }
@@ -37,6 +41,8 @@ class PoolWatch final : public upstream::PoolListener {
   const std::shared_ptr<ChainShared> chain_;
   const std::uint32_t wait_slot_;
   const metrics::UpstreamSlot metrics_slot_;
+  const std::string chain_name_;
+  const std::string upstream_name_;
 };
 
 }  // namespace sluice::proxy

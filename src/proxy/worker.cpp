@@ -75,11 +75,13 @@ class WebSocketChannel final : public frontend::Channel {
 };
 
 Worker::Worker(net::Loop& loop, unsigned index, metrics::WorkerMetrics& metrics,
+               events::Hub& events,
                const std::unordered_map<std::string_view, std::size_t>& reject_words,
                std::uint64_t seed)
     : loop_(loop),
       index_(index),
       metrics_(metrics),
+      events_(events),
       reject_words_(reject_words),
       random_(seed),
       sweep_(
@@ -93,7 +95,7 @@ Worker::WatchedPool Worker::make_pool(const ChainSpec& chain, const UpstreamSpec
   const auto workers = static_cast<std::uint32_t>(std::max<std::size_t>(all_.size(), 1));
   const std::uint32_t min = upstream.shared->options().connections_min;
   const std::uint32_t share = min / workers + (index_ < min % workers ? 1 : 0);
-  const net::Ref<PoolWatch> watch(new PoolWatch(*this, chain.shared, upstream));
+  const net::Ref<PoolWatch> watch(new PoolWatch(*this, chain.name, chain.shared, upstream));
   return {net::Ref<upstream::Pool>(new upstream::Pool(loop_, upstream.shared, share, watch)),
           watch};
 }

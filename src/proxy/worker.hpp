@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "events/hub.hpp"
 #include "frontend/handler.hpp"
 #include "jsonrpc/splitter.hpp"
 #include "metrics/worker_metrics.hpp"
@@ -24,7 +25,7 @@ namespace sluice::proxy {
 class Worker final : public frontend::Handler, public frontend::Observer {
  public:
   /// `reject_words`: position of each reject reason in the metrics' set.
-  Worker(net::Loop& loop, unsigned index, metrics::WorkerMetrics& metrics,
+  Worker(net::Loop& loop, unsigned index, metrics::WorkerMetrics& metrics, events::Hub& events,
          const std::unordered_map<std::string_view, std::size_t>& reject_words, std::uint64_t seed);
   ~Worker() override;
 
@@ -55,6 +56,8 @@ class Worker final : public frontend::Handler, public frontend::Observer {
   [[nodiscard]] net::Loop& loop() noexcept { return loop_; }
   [[nodiscard]] unsigned index() const noexcept { return index_; }
   [[nodiscard]] metrics::WorkerMetrics& metrics() noexcept { return metrics_; }
+  /// For what happens here: post(), never emit().
+  [[nodiscard]] events::Hub& events() noexcept { return events_; }
   [[nodiscard]] jsonrpc::Splitter& splitter() noexcept { return splitter_; }
   [[nodiscard]] Random& random() noexcept { return random_; }
   [[nodiscard]] Batcher& batcher() noexcept { return batcher_; }
@@ -102,6 +105,7 @@ class Worker final : public frontend::Handler, public frontend::Observer {
   net::Loop& loop_;
   const unsigned index_;
   metrics::WorkerMetrics& metrics_;
+  events::Hub& events_;
   const std::unordered_map<std::string_view, std::size_t>& reject_words_;
   Random random_;
   jsonrpc::Splitter splitter_;

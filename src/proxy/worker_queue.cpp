@@ -10,10 +10,16 @@ namespace sluice::proxy {
 
 void PoolWatch::connection_created() {
   worker_.metrics().connection_created(metrics_slot_);
+  worker_.events().post(events::ConnectionCreated{
+      .chain = chain_name_, .upstream = upstream_name_, .worker = worker_.index()});
 }
 
 void PoolWatch::connection_closed(upstream::CloseReason reason) {
   worker_.metrics().connection_closed(metrics_slot_, static_cast<std::size_t>(reason));
+  worker_.events().post(events::ConnectionClosed{.chain = chain_name_,
+                                                 .upstream = upstream_name_,
+                                                 .worker = worker_.index(),
+                                                 .reason = word(reason)});
 }
 
 void PoolWatch::capacity_freed(upstream::Pool& pool) {

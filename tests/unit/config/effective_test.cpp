@@ -39,6 +39,7 @@ upstreams:
 clients:
   - {name: a, key: canary-a, allow: [steer]}
   - {name: b, key: "${CANARY}"}
+events: {webhook: {url: "https://ops.example/canary", headers: {authorization: canary}}}
 )";
 
 }  // namespace
@@ -80,7 +81,7 @@ TEST_CASE("secrets are never printed, and a hidden value is never taken for one"
   CHECK(std::count_if(again.diagnostics.begin(), again.diagnostics.end(),
                       [](const Diagnostic& diagnostic) {
                         return diagnostic.message.find("'***'") != std::string::npos;
-                      }) == 5);
+                      }) == 7);
 }
 
 TEST_CASE("no complaint repeats a secret") {
@@ -103,7 +104,9 @@ TEST_CASE("no complaint repeats a secret") {
       "upstreams: [{url: \"https://a\", tls: {ca: \"/${CANARY}\"}}]",
       "upstreams: [{url: \"http://127.0.0.1:4545/canary\"}, {url: "
       "\"http://169.254.169.254/canary\"}]",
-      "events: {webhook: {url: \"https://ops.example/canary\"}}\nupstreams: [http://a:1]",
+      "events: {webhook: {url: \"gopher://ops.example/canary\", headers: {a: "
+      "\"canary\\n\"}}}\nupstreams: "
+      "[http://a:1]",
   };
   for (const char* text : broken) {
     INFO(text);
