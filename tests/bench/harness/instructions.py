@@ -36,9 +36,8 @@ class Counted:
             self.proxy = processes.start_sluice(directory, upstream.port, wrap=wrap,
                                                 more="batch: {time: 1m}\nhedge: {percentile: 99.9}")
 
-    def total(self):
-        """Ends the proxy. The busiest thread's count: the one that serves calls; what others do
-        depends on the clock."""
+    def totals(self):
+        """Ends the proxy. {thread: instructions}, and where each is in full."""
         self.proxy.child.send_signal(signal.SIGTERM)
         if self.proxy.child.wait(120) not in (0, 143, -15):
             raise processes.Failed(f"under callgrind: {self.proxy.complaint()}")
@@ -47,8 +46,8 @@ class Counted:
         for path in self.out.parent.glob(self.out.name + "*"):
             if found := re.search(r"^(?:summary|totals): (\d+)", path.read_text(errors="replace"),
                                   re.MULTILINE):
-                counts[path] = int(found[1])
-        return max(counts.items(), key=lambda item: item[1])
+                counts[path.name.removeprefix(self.out.name)] = int(found[1]), path
+        return counts
 
 
 def http(port, count, batch=0):
@@ -90,16 +89,19 @@ def drive(shape, port, count):
 
 
 def per_call(shape, name, upstream, directory, keep=None):
-    """The difference of two runs, one with twice the calls of the other: start-up cancels out."""
+    """The difference of two runs, one with twice the calls of the other: start-up cancels out. Of
+    the thread that had more to do for it, which is the one that serves calls; what others do depends
+    on the clock."""
     count, each = SHAPES[shape], {"http": 1, "batch_of_20": 20, "websocket": 16}[shape]
-    totals = []
+    runs = []
     for factor in (1, 2):
         counted = Counted(directory, upstream, f"{name}.{shape}.{factor}", keep)
         http(counted.proxy.port, WARM_UP)
         drive(shape, counted.proxy.port, count * factor)
-        path, total = counted.total()
-        totals.append(total)
-    return (totals[1] - totals[0]) / count / each, path
+        runs.append(counted.totals())
+    less, more = runs
+    thread = max(more, key=lambda name: more[name][0] - less.get(name, (0,))[0])
+    return (more[thread][0] - less.get(thread, (0,))[0]) / count / each, more[thread][1]
 
 
 def compiler():
