@@ -397,11 +397,21 @@ std::vector<health::ChainTarget> Assembly::targets(const config::Config& config,
   return targets;
 }
 
-std::vector<vitals::ChainTarget> Assembly::vitals(const proxy::Snapshot& snapshot) {
+std::vector<vitals::ChainTarget> Assembly::vitals(const config::Config& config,
+                                                  const proxy::Snapshot& snapshot) {
   std::vector<vitals::ChainTarget> targets;
-  for (const auto& chain : snapshot.chains) {
-    vitals::ChainTarget target{.name = chain.name, .hedge = chain.hedge, .upstreams = {}};
-    for (const auto& upstream : chain.upstreams) target.upstreams.push_back(upstream.shared);
+  for (std::size_t i = 0; i < config.chains.size(); ++i) {
+    const proxy::ChainSpec& spec = snapshot.chains[i];
+    const config::ChainConfig& chain = config.chains[i];
+    vitals::ChainTarget target{.name = spec.name,
+                               .hedge = spec.hedge,
+                               .anomalies = static_cast<vitals::Stance>(chain.anomaly.mode),
+                               .upstreams = {}};
+    for (std::size_t u = 0; u < spec.upstreams.size(); ++u) {
+      target.upstreams.push_back({.name = spec.upstreams[u].name,
+                                  .shared = spec.upstreams[u].shared,
+                                  .rate_limit_per_s = chain.upstreams[u].rate_limit});
+    }
     targets.push_back(std::move(target));
   }
   return targets;

@@ -51,7 +51,8 @@ class Assembly {
       const config::Config& config);
   [[nodiscard]] static std::shared_ptr<const frontend::ListenerOptions> listener(
       const config::ListenConfig& listen, const Materials& materials);
-  [[nodiscard]] static std::vector<vitals::ChainTarget> vitals(const proxy::Snapshot& snapshot);
+  [[nodiscard]] static std::vector<vitals::ChainTarget> vitals(const config::Config& config,
+                                                               const proxy::Snapshot& snapshot);
   [[nodiscard]] static std::optional<events::WebhookTarget> webhook(const config::Config& config,
                                                                     const Materials& materials);
   [[nodiscard]] static std::vector<health::ChainTarget> targets(const config::Config& config,

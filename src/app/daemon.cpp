@@ -188,7 +188,7 @@ void Daemon::commit(Prepared prepared) {
   webhook_->configure(Assembly::webhook(config, prepared.materials));
   connections_.set_limits(config.limits.connections, config.limits.connections_per_ip);
   monitor_->watch(Assembly::targets(config, *snapshot_));
-  vitals_.watch(Assembly::vitals(*snapshot_));
+  vitals_.watch(Assembly::vitals(config, *snapshot_));
 
   std::vector<std::unique_ptr<Listener>> next;
   for (std::size_t i = 0; i < config.listen.size(); ++i) {

@@ -37,7 +37,7 @@ struct RunOptions {
 /// reverse. Lives in main() on the control thread, which also runs listeners, health, the admin
 /// port and reloads; workers are threads of their own. Parts below it never see the whole
 /// configuration.
-class Daemon final : public health::Observer {
+class Daemon final : public health::Observer, public vitals::Observer {
  public:
   Daemon();
   ~Daemon() override;
@@ -51,6 +51,13 @@ class Daemon final : public health::Observer {
   void rotation_changed(const std::string& chain, const health::UpstreamTarget& upstream,
                         const policy::RotationChange& change) override;
   void first_probed(const health::UpstreamTarget& upstream) override;
+
+  void anomaly(const std::string& chain, const std::string& upstream,
+               const vitals::AnomalyFound& found) override;
+  void anomaly_over(const std::string& chain, const std::string& upstream,
+                    const vitals::AnomalyEnded& ended) override;
+  void limit_foretold(const std::string& chain, const std::string& upstream,
+                      const vitals::LimitForecast& forecast) override;
 
  private:
   /// A configuration that can be made current without any step that could fail.
@@ -88,6 +95,7 @@ class Daemon final : public health::Observer {
   void finish(int code);
 
   void collect(metrics::Emitter& emitter) const;
+  void collect_vitals(metrics::Emitter& emitter) const;
   [[nodiscard]] std::string status() const;
   [[nodiscard]] std::string chain_status(const health::ChainReport& report, TimePoint time) const;
   [[nodiscard]] admin::Readiness readiness() const;
@@ -127,7 +135,7 @@ class Daemon final : public health::Observer {
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::unique_ptr<health::Monitor> monitor_;
-  vitals::Vitals vitals_;
+  vitals::Vitals vitals_{*this};
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<admin::Server> admin_;
   std::unique_ptr<admin::ControlServer> control_;

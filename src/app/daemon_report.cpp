@@ -233,6 +233,7 @@ void Daemon::collect(metrics::Emitter& emitter) const {
     emitter.gauge(MetricId::kWorkerLoopLag, {std::to_string(i)}, workers_[i]->lag_s());
   }
   collect_deliveries(*events_, emitter);
+  collect_vitals(emitter);
   emitter.gauge(MetricId::kBuildInfo, {SLUICE_VERSION, SLUICE_REVISION, SLUICE_COMPILER}, 1);
 }
 

@@ -204,7 +204,7 @@ constexpr Key kTable[] = {
    .support = Support::kNone, .doc = "Time after growing in which nothing shrinks.",
    .field = field<&PerUpstream::scaler, &ScalerConfig::cooldown>()},
   {.at = kEveryUpstream, .path = "scaler.predict", .type = kWord, .fallback = "off", .words = kStances,
-   .doc = "Planning ahead of a forecast.", .field = field<&PerUpstream::scaler, &ScalerConfig::predict>()},
+   .support = Support::kDefaultOnly, .doc = "Planning ahead of a forecast.", .field = field<&PerUpstream::scaler, &ScalerConfig::predict>()},
   {.at = kEveryChain, .path = "queue", .doc = "Calls that wait for a free connection."},
   {.at = kEveryChain, .path = "queue.max", .type = kCount, .fallback = "10000", .min = "0", .max = "1000000",
    .doc = "Calls that may wait; beyond it they are refused with 429. 0: none waits.",
@@ -271,8 +271,8 @@ constexpr Key kTable[] = {
    .doc = "Second attempts as a share of calls; reads only, and none while the upstreams are busy.",
    .field = field<&ChainConfig::hedge, &HedgeConfig::budget>()},
   {.at = kEveryChain, .path = "anomaly", .doc = "Noticing upstreams that behave unlike themselves."},
-  {.at = kEveryChain, .path = "anomaly.mode", .type = kWord, .fallback = "off", .words = kStances,
-   .doc = "`observe` reports, `act` also sends fewer calls.",
+  {.at = kEveryChain, .path = "anomaly.mode", .type = kWord, .fallback = "observe", .words = kStances,
+   .doc = "`observe` tells of it, `act` also prefers other upstreams meanwhile.",
    .field = field<&ChainConfig::anomaly, &AnomalyConfig::mode>()},
 
   // ---- chains

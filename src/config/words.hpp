@@ -27,7 +27,7 @@ inline constexpr std::array kStrategies{
 };
 inline constexpr std::array kScalerModes{Word{"off"}, Word{"threshold", false},
                                          Word{"sized", false}};
-inline constexpr std::array kStances{Word{"off"}, Word{"observe", false}, Word{"act", false}};
+inline constexpr std::array kStances{Word{"off"}, Word{"observe"}, Word{"act"}};
 inline constexpr std::array kPriorities{Word{"critical"}, Word{"high"}, Word{"normal"},
                                         Word{"low"}};
 inline constexpr std::array kLogLevels{Word{"trace"}, Word{"debug"}, Word{"info"},

@@ -46,6 +46,8 @@ enum class MetricId : std::uint8_t {
   kRetries,
   kHedges,
   kEventDeliveries,
+  kAnomalies,
+  kForecastBreach,
   kLogDropped,
   kConfigReloads,
   kConfigLastReloadSuccessful,

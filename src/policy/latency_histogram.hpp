@@ -65,6 +65,8 @@ class RecentLatency {
   /// To be called with each histogram of the same class and upstream in the same order, between
   /// begin() and end().
   void begin() noexcept { sum_.fill(0); }
+  /// Only what is new at the next end() counts.
+  void forget() noexcept { weights_.fill(0); }
   void add(const LatencyHistogram& histogram) noexcept;
   void end(TimePoint now) noexcept;
 

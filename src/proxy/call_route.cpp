@@ -34,7 +34,8 @@ bool Call::fit(std::size_t upstream, TimePoint now, Fit least) const {
   if (shared.throttled_until_ns.load(relaxed) > now.time_since_epoch().count()) return false;
   if (!chain().spec->upstreams[upstream].rate->open(now)) return false;
   if (least != Fit::kBest) return true;
-  if (shared.consecutive_failures.load(relaxed) >= kSuspectFailures ||
+  if (shared.to_blame.load(relaxed) ||
+      shared.consecutive_failures.load(relaxed) >= kSuspectFailures ||
       shared.consecutive_connect_failures.load(relaxed) >= kSuspectConnectFailures) {
     return false;
   }

@@ -143,6 +143,8 @@ class Shared {
   /// Blocks behind the chain's head.
   std::atomic<std::uint64_t> lag{0};
   std::atomic<double> score{1.0};
+  /// Its response times or errors are unlike themselves: others are preferred.
+  std::atomic<bool> to_blame{false};
   alignas(64) Hand hand;
   /// By method class.
   std::array<std::atomic<std::int64_t>, kMethodClassesMax> hedge_after_ns{};

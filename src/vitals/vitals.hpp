@@ -4,19 +4,31 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "policy/hedge.hpp"
 #include "policy/latency_histogram.hpp"
 #include "upstream/shared.hpp"
+#include "vitals/chain_watch.hpp"
 
 namespace sluice::vitals {
+
+enum class Stance : std::uint8_t { kOff, kObserve, kAct };
+
+struct UpstreamTarget {
+  std::string name;
+  std::shared_ptr<upstream::Shared> shared;
+  /// Calls a second that the provider allows; 0: none.
+  double rate_limit_per_s = 0;
+};
 
 struct ChainTarget {
   std::string name;
   policy::HedgeOptions hedge;
-  std::vector<std::shared_ptr<upstream::Shared>> upstreams;
+  Stance anomalies = Stance::kOff;
+  std::vector<UpstreamTarget> upstreams;
 };
 
 /// Response times of one class of calls at one upstream.
@@ -29,34 +41,68 @@ struct ClassFigures {
   Duration hedge_after{0};
 };
 
+/// What is found out, on the control thread. Names are valid during the call.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void anomaly(const std::string& chain, const std::string& upstream,
+                       const AnomalyFound& found) = 0;
+  virtual void anomaly_over(const std::string& chain, const std::string& upstream,
+                            const AnomalyEnded& ended) = 0;
+  virtual void limit_foretold(const std::string& chain, const std::string& upstream,
+                              const LimitForecast& forecast) = 0;
+};
+
 /// Looks at what the workers have recorded once a second, and works out of it what they go by:
-/// from when on a call of a class is late at an upstream. Control thread only; owned by the app. A
-/// reload hands it new targets; what is known of a node that stays is kept. Decides nothing itself
-/// (policy/ does) and records nothing (the workers do).
+/// from when on a call of a class is late at an upstream; and every ten seconds whether an upstream
+/// is unlike itself. Control thread only; owned by the app. A reload hands it new targets; what is
+/// known of a node that stays is kept. Decides nothing itself (policy/ does) and records nothing
+/// (the workers do).
 class Vitals {
  public:
   static constexpr Duration kEvery = std::chrono::seconds(1);
+
+  explicit Vitals(Observer& observer) noexcept : observer_(observer) {}
 
   void watch(std::vector<ChainTarget> targets);
   void tick(TimePoint now);
   /// Of the classes that have been called lately; empty for an unknown upstream.
   [[nodiscard]] std::vector<ClassFigures> figures(const upstream::Shared& shared) const;
 
+  struct Finding {
+    const std::string& chain;
+    const std::string& upstream;
+    std::array<std::uint64_t, kSeries> anomalies{};
+    std::array<std::optional<Duration>, kLimits> breach_in{};
+  };
+  /// Of every upstream of the chains that are watched for anomalies.
+  [[nodiscard]] std::vector<Finding> findings(TimePoint now) const;
+
  private:
   struct Watched {
-    std::shared_ptr<upstream::Shared> shared;
+    UpstreamTarget target;
     std::shared_ptr<const upstream::LatencyBoard> board;
     std::array<std::unique_ptr<policy::RecentLatency>, upstream::kMethodClassesMax> recent;
+    /// Of all classes, for the ten seconds that are watched.
+    std::unique_ptr<policy::RecentLatency> window = std::make_unique<policy::RecentLatency>();
+    std::uint64_t successes = 0;
+    std::uint64_t failures = 0;
+    std::uint32_t in_flight_max = 0;
   };
   struct Chain {
-    policy::HedgeOptions hedge;
+    ChainTarget target;
     std::vector<Watched> upstreams;
+    std::optional<ChainWatch> watch;
   };
 
   static void read(Watched& watched, std::size_t method_class, TimePoint now);
   static void set_hedge_times(Chain& chain, std::size_t method_class);
+  [[nodiscard]] static Reading reading(Watched& watched, TimePoint now);
+  void look(Chain& chain, TimePoint now);
 
+  Observer& observer_;
   std::vector<Chain> chains_;
+  TimePoint looked_at_{};
 };
 
 }  // namespace sluice::vitals

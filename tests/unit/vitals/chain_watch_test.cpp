@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hours of ten-second ticks on simulated time.
+#include "vitals/chain_watch.hpp"
+
+#include <cmath>
+#include <functional>
+#include <vector>
+
+#include "base/random.hpp"
+#include "support/catch.hpp"
+
+namespace sluice::vitals {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// So many upstreams that answer in 20 ms or so, 100 calls a second each, one failure in a hundred.
+struct Scene {
+  explicit Scene(std::uint32_t count) : watch(count), readings(count) {}
+
+  /// `change` may alter the readings of a tick.
+  void run(Duration time, const std::function<void(std::vector<Reading>&)>& change = {}) {
+    for (Duration t{0}; t < time; t += ChainWatch::kTick) {
+      now += ChainWatch::kTick;
+      for (Reading& reading : readings) {
+        const double noise = std::exp(0.1 * (random.uniform() + random.uniform() - 1.0));
+        reading = {.p50 = Duration(static_cast<Duration::rep>(20e6 * noise)),
+                   .p99 = Duration(static_cast<Duration::rep>(80e6 * noise)),
+                   .calls = static_cast<std::uint32_t>(950 + random.below(100)),
+                   .failures = static_cast<std::uint32_t>(random.below(20)),
+                   .in_flight_limit = 64};
+      }
+      if (change) change(readings);
+      watch.tick(readings, now);
+      for (const auto& each : watch.found()) found.push_back(each);
+      for (const auto& each : watch.ended()) ended.push_back(each);
+      for (const auto& each : watch.forecasts()) forecasts.push_back(each);
+    }
+  }
+
+  ChainWatch watch;
+  std::vector<Reading> readings;
+  std::vector<AnomalyFound> found;
+  std::vector<AnomalyEnded> ended;
+  std::vector<LimitForecast> forecasts;
+  Random random{11};
+  TimePoint now{1h};
+};
+
+TEST_CASE("what goes on as ever is no anomaly") {
+  Scene scene(4);
+  scene.run(12h);
+  CHECK(scene.found.size() <= 2);
+  CHECK(scene.forecasts.empty());
+}
+
+TEST_CASE("one upstream that becomes slower is named, is to blame, and stops being so") {
+  Scene scene(4);
+  scene.run(3h);
+  scene.found.clear();
+  scene.run(4min, [](auto& readings) { readings[2].p50 *= 4; });
+  REQUIRE(!scene.found.empty());
+  CHECK(scene.found.front().series == Series::kLatencyP50);
+  CHECK(scene.found.front().upstream == 2);
+  CHECK_FALSE(scene.found.front().common);
+  CHECK(scene.found.front().alarm.direction == policy::AlarmDirection::up);
+  CHECK(scene.watch.to_blame(2));
+  CHECK_FALSE(scene.watch.to_blame(1));
+  CHECK(scene.watch.anomalies(2, Series::kLatencyP50) == 1);
+  scene.run(1h);
+  CHECK_FALSE(scene.watch.to_blame(2));
+  CHECK(!scene.ended.empty());
+}
+
+TEST_CASE("what befalls all of them is one event, and nobody is to blame") {
+  Scene scene(4);
+  scene.run(3h);
+  scene.found.clear();
+  scene.run(4min, [](auto& readings) {
+    for (Reading& reading : readings) reading.p50 *= 4;
+  });
+  REQUIRE(scene.found.size() == 1);
+  CHECK(scene.found.front().common);
+  for (std::uint32_t i = 0; i < 4; ++i) CHECK_FALSE(scene.watch.to_blame(i));
+}
+
+TEST_CASE("a pool that fills up is foretold, and the time to it shrinks") {
+  Scene scene(2);
+  double used = 20;
+  scene.run(2h, [&](auto& readings) { readings[0].in_flight_max = used; });
+  CHECK(scene.forecasts.empty());
+  scene.run(23min, [&](auto& readings) {
+    used += 0.3;
+    readings[0].in_flight_max = used;
+  });
+  REQUIRE(!scene.forecasts.empty());
+  CHECK(scene.forecasts.front().limit == Limit::kPool);
+  CHECK(scene.forecasts.front().upstream == 0);
+  const auto first = scene.watch.breach_in(0, Limit::kPool, scene.now);
+  REQUIRE(first.has_value());
+  CHECK(*first <= 15min);
+  CHECK_FALSE(scene.watch.breach_in(1, Limit::kPool, scene.now).has_value());
+}
+
+}  // namespace
+}  // namespace sluice::vitals
