@@ -136,12 +136,13 @@ class Sluice(Process):
     """The daemon under test. Use it in a `with`.
 
     config: a dict (written as JSON, which is YAML), YAML text, or None; urls: upstreams without a
-    file. Both listeners are bound to free ports of 127.0.0.1 unless `listen=False` (the file says
+    file. The control socket is in a folder of its own unless `socket=False`. Both listeners are bound to free ports of 127.0.0.1 unless `listen=False` (the file says
     where) or args name them. serving: wait until every chain has an upstream in rotation.
     """
 
     def __init__(self, config=None, urls=(), args=(), env=None, prefix=(), command="run",
-                 listen=True, serving=True, level="info", workers=2, stderr=None, ready=True):
+                 listen=True, serving=True, level="info", workers=2, stderr=None, ready=True,
+                 socket=True):
         self.directory = tempfile.mkdtemp(prefix="sluice-test-")
         self.config_path = os.path.join(self.directory, "sluice.yaml")
         arguments = [command]
@@ -152,6 +153,9 @@ class Sluice(Process):
             arguments += ["--listen", "127.0.0.1:0"]
         if "--admin-listen" not in args:
             arguments += ["--admin-listen", "127.0.0.1:0"]
+        self.socket = os.path.join(self.directory, "ctl.sock")
+        if socket and "--socket" not in args:
+            arguments += ["--socket", self.socket]
         if level is not None and "--log-level" not in args:
             arguments += ["--log-level", level]
         if workers is not None and "--workers" not in args:
@@ -218,6 +222,17 @@ class Sluice(Process):
 
     def status(self):
         return get(self.admin, "/status").json()
+
+    def ctl(self, *arguments, code=0, timeout=None):
+        """Runs `sluice ctl` against this daemon; what it printed to stdout, and with another code
+        than 0 to stderr."""
+        ran = subprocess.run([binary(), "ctl", "--socket", self.socket, *arguments],
+                             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                             timeout=(timeout or DEADLINE) * SLOWNESS)
+        check(ran.returncode == code, f"sluice ctl {' '.join(arguments)}: exit code {ran.returncode}",
+              ran.stdout, ran.stderr)
+        check_sanitizers(ran.stderr)
+        return ran.stdout if code == 0 else ran.stderr
 
     def readyz(self):
         return get(self.admin, "/readyz").status
