@@ -56,23 +56,29 @@ struct Breaker::Control {
 struct Breaker::Counts {
   static constexpr std::uint32_t kMost = (1U << 20) - 1;
   static constexpr std::uint32_t kOne = 16;
+  static constexpr std::uint32_t kRunMost = 255;
+  static constexpr std::uint32_t kSlotMask = 0xffff;
 
   std::uint32_t ok;
   std::uint32_t failed;
-  std::uint32_t slot;  ///< number of the half window, 24 bits of it
+  std::uint32_t run;   ///< failures in a row, without a pause of a window
+  std::uint32_t slot;  ///< number of the half window, 16 bits of it
 
   static Counts of(std::uint64_t word) noexcept {
     return {.ok = static_cast<std::uint32_t>(word & kMost),
             .failed = static_cast<std::uint32_t>(word >> 20 & kMost),
-            .slot = static_cast<std::uint32_t>(word >> 40)};
+            .run = static_cast<std::uint32_t>(word >> 40 & kRunMost),
+            .slot = static_cast<std::uint32_t>(word >> 48)};
   }
   [[nodiscard]] std::uint64_t word() const noexcept {
-    return std::uint64_t{ok} | std::uint64_t{failed} << 20 | std::uint64_t{slot} << 40;
+    return std::uint64_t{ok} | std::uint64_t{failed} << 20 | std::uint64_t{run} << 40 |
+           std::uint64_t{slot} << 48;
   }
   void move_to(std::uint32_t now_slot) noexcept {
-    const std::uint32_t passed = (now_slot - slot) & 0xffffff;
+    const std::uint32_t passed = (now_slot - slot) & kSlotMask;
     // Another thread's clock may be a moment ahead: that is no time gone round.
-    if (passed == 0 || passed > 0x800000) return;
+    if (passed == 0 || passed > kSlotMask - 16) return;
+    if (passed > 1) run = 0;
     const std::uint32_t halvings = std::min(passed, 20U);
     ok >>= halvings;
     failed >>= halvings;
@@ -85,6 +91,7 @@ struct Breaker::Counts {
       failed >>= 1;
     }
     which += kOne;
+    run = is_failure ? std::min(run + 1, kRunMost) : 0;
   }
   [[nodiscard]] double calls() const noexcept { return (ok + failed) / double{kOne}; }
   [[nodiscard]] double share() const noexcept {
@@ -98,7 +105,8 @@ void Breaker::configure(const BreakerOptions& options) noexcept {
   open_ms_ = ms(options.open);
   open_max_ms_ = std::max(open_ms_, ms(options.open_max));
   failure_ratio_ = static_cast<float>(options.failure_ratio);
-  min_calls_ = std::max(1U, options.min_calls);
+  // More than that many are not counted.
+  min_calls_ = std::clamp(options.min_calls, 1U, 60'000U);
   half_open_ = std::clamp(options.half_open, 1U, kPermitsMax);
 }
 
@@ -151,9 +159,13 @@ bool Breaker::record(BreakerPass pass, BreakerOutcome outcome, TimePoint now,
   return judge_closed(outcome == BreakerOutcome::kFailed, now, random);
 }
 
+std::uint32_t Breaker::slot_of(TimePoint now) const noexcept {
+  return static_cast<std::uint32_t>(now.time_since_epoch().count() / half_window_ns_) &
+         Counts::kSlotMask;
+}
+
 Breaker::Counts Breaker::count(bool failed, TimePoint now) noexcept {
-  const auto slot =
-      static_cast<std::uint32_t>(now.time_since_epoch().count() / half_window_ns_) & 0xffffff;
+  const std::uint32_t slot = slot_of(now);
   std::uint64_t word = counts_.load(kRelaxed);
   for (;;) {
     Counts counts = Counts::of(word);
@@ -165,10 +177,10 @@ Breaker::Counts Breaker::count(bool failed, TimePoint now) noexcept {
 
 bool Breaker::judge_closed(bool failed, TimePoint now, Random& random) noexcept {
   const Counts counts = count(failed, now);
-  if (!failed || counts.ok + counts.failed < min_calls_ * Counts::kOne ||
-      counts.share() < static_cast<double>(failure_ratio_)) {
-    return false;
-  }
+  if (!failed) return false;
+  const bool many = counts.ok + counts.failed >= min_calls_ * Counts::kOne;
+  const bool over = many && counts.share() >= static_cast<double>(failure_ratio_);
+  if (!over && counts.run < std::min(min_calls_, Counts::kRunMost)) return false;
   const std::uint64_t time = ms_of(now);
   std::uint64_t word = control_.load(kRelaxed);
   for (;;) {
@@ -250,15 +262,13 @@ Duration Breaker::opens_in(TimePoint now) const noexcept {
 
 double Breaker::failure_share(TimePoint now) const noexcept {
   Counts counts = Counts::of(counts_.load(kRelaxed));
-  counts.move_to(static_cast<std::uint32_t>(now.time_since_epoch().count() / half_window_ns_) &
-                 0xffffff);
+  counts.move_to(slot_of(now));
   return counts.share();
 }
 
 double Breaker::calls(TimePoint now) const noexcept {
   Counts counts = Counts::of(counts_.load(kRelaxed));
-  counts.move_to(static_cast<std::uint32_t>(now.time_since_epoch().count() / half_window_ns_) &
-                 0xffffff);
+  counts.move_to(slot_of(now));
   return counts.calls();
 }
 

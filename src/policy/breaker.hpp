@@ -47,7 +47,8 @@ struct BreakerPass {
 /// counts. Workers share it, rather than each having its own, so that ten failures are ten failures
 /// however many workers met them; a closed one costs a load to ask and one exchange to record, and
 /// at proxy rates two workers seldom meet in it. Counts fade by half with every half window, so
-/// that what is remembered is between half a window and all of it.
+/// that what is remembered is between half a window and all of it; `min_calls` failures in a row
+/// open it whatever good calls went before: a busy class that breaks is not held up by its past.
 /// It cannot stick: an open one turns half-open by time, and permits whose calls never report are
 /// handed out anew after `open`. It does not know of other upstreams: see respect_breakers().
 class Breaker {
@@ -84,6 +85,7 @@ class Breaker {
   struct Control;
   struct Counts;
 
+  [[nodiscard]] std::uint32_t slot_of(TimePoint now) const noexcept;
   [[nodiscard]] Counts count(bool failed, TimePoint now) noexcept;
   bool judge_closed(bool failed, TimePoint now, Random& random) noexcept;
   bool judge_probe(BreakerPass pass, BreakerOutcome outcome, TimePoint now,

@@ -15,10 +15,10 @@ constexpr double kJitter = 0.2;
 constexpr double kDistrustedFreshness = 0.5;
 
 /// Good probes in a row before a return: so many that an upstream which still fails as often gets
-/// through them once in twenty times.
+/// through them once in a hundred times.
 constexpr std::uint32_t kProofsMin = 3;
-constexpr std::uint32_t kProofsMax = 8;
-constexpr double kProofsChance = 0.05;
+constexpr std::uint32_t kProofsMax = 13;
+constexpr double kProofsChance = 0.01;
 
 /// After a return: the first share, for how long, and from where it then grows.
 constexpr double kRampFirst = 0.03;

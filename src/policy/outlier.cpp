@@ -11,10 +11,10 @@ namespace sluice::policy {
 namespace {
 
 /// Times are remembered by as many calls, and for about as long where there are fewer.
-constexpr double kPaceCalls = 40.0;
+constexpr double kPaceCalls = 20.0;
 constexpr Duration kPaceMemory = std::chrono::minutes(2);
 /// Calls of a class on both sides before its times are compared; fewer tell how long a silence is.
-constexpr double kPaceCallsMin = 15.0;
+constexpr double kPaceCallsMin = 12.0;
 constexpr double kSilenceCallsMin = 3.0;
 /// What a class of which nothing is known may take before it counts as silent.
 constexpr Duration kSilenceUnknown = std::chrono::seconds(1);
@@ -30,6 +30,9 @@ constexpr double kRiseAlarm = 1.0;
 constexpr double kRiseSecondsMax = 1.0;
 constexpr double kRisePerCall = 0.2;
 constexpr double kRiseMost = 2.5;
+/// Up to so many calls a smaller margin holds.
+constexpr std::uint32_t kFewCalls = 40;
+constexpr double kFewMargin = 0.03;
 /// After a return: a level and a number of calls at which doubt is enough.
 constexpr double kTenderLevel = 0.02;
 constexpr std::uint32_t kTenderCallsMin = 2;
@@ -151,7 +154,9 @@ Finding OutlierDetector::judge_errors(std::size_t upstream, UpstreamSet peers,
     });
     // Without a word from the peers nobody knows whether it is them all.
     if (others.calls < calls_min) continue;
-    const double expected = std::max(cautious_rate(others), long_run) + options_.margin;
+    // Few calls cannot show a small excess anyway; a large one they need not be as sure of.
+    const double margin = own.all.calls < kFewCalls ? kFewMargin : options_.margin;
+    const double expected = std::max(cautious_rate(others), long_run) + margin;
     const double level = tender ? kTenderLevel : options_.level;
     if (at_least(own.all.failed, own.all.calls, expected) >= level) continue;
     const auto worst = static_cast<std::uint32_t>(

@@ -8,7 +8,11 @@ namespace sluice::policy {
 Duration ProbePlan::pause(const ProbeView& view) const noexcept {
   Duration pause = options_.interval;
   if (!view.well) pause = std::min(pause, options_.again);
-  if (view.returning) pause = std::min(pause, options_.streak);
+  if (view.returning) {
+    pause = view.failed == 0
+                ? std::min(pause, options_.streak)
+                : std::min(pause * (1U << std::min(view.failed - 1, 8U)), options_.streak_lost_max);
+  }
   // It is behind: has it got the block by now?
   if (view.lag > 0) pause = std::min(pause, options_.again);
   return view.spare ? pause * options_.spare_slowness : pause;

@@ -14,7 +14,9 @@ struct ProbePlanOptions {
   /// While it is out, or its latest probe failed: to know is worth more than the few probes.
   Duration again = std::chrono::milliseconds(500);
   /// While good probes of the failing class are being collected for its return.
-  Duration streak = std::chrono::milliseconds(250);
+  Duration streak = std::chrono::milliseconds(150);
+  /// After one of them failed, longer each time up to this.
+  Duration streak_lost_max = std::chrono::milliseconds(1500);
   /// Successful calls since the last probe that make the next one needless.
   std::uint32_t successes_enough = 5;
   /// However well calls go, it is asked this often: it may have fallen behind, or changed chains.
@@ -30,6 +32,7 @@ struct ProbePlanOptions {
 struct ProbeView {
   bool well = false;            ///< in rotation, and its latest probe was answered
   bool returning = false;       ///< out, and waiting for good probes of the class that failed
+  std::uint32_t failed = 0;     ///< probes that failed in a row
   bool suspect = false;         ///< calls go unanswered or were refused: ask at once
   bool spare = false;           ///< of a later tier than one that serves
   std::uint32_t successes = 0;  ///< of calls, since the last tick

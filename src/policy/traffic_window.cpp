@@ -28,13 +28,15 @@ void TrafficWindow::add(std::span<const ClassTraffic> traffic, TimePoint now) no
   turn(coarse_, coarse_at_, since / kCoarseSlot);
   Slot& fine = fine_[static_cast<std::size_t>(fine_at_) % kFine];
   Slot& coarse = coarse_[static_cast<std::size_t>(coarse_at_) % kCoarse];
+  Slot latest{};
   for (std::size_t c = 0; c < std::min(traffic.size(), kClassesMax); ++c) {
     const Count count{.calls = traffic[c].successes + traffic[c].failures,
                       .failed = traffic[c].failures};
+    latest[c] = count;
     add_to(fine[c], count);
     add_to(coarse[c], count);
   }
-  sum();
+  sum(latest);
 }
 
 void TrafficWindow::clear(TimePoint now) noexcept {
@@ -43,10 +45,10 @@ void TrafficWindow::clear(TimePoint now) noexcept {
   coarse_at_ = now.time_since_epoch() / kCoarseSlot;
 }
 
-void TrafficWindow::sum() noexcept {
+void TrafficWindow::sum(const Slot& latest) noexcept {
   constexpr std::array<std::size_t, 5> kFineEnds = {2, 4, 8, 16, 24};
   constexpr std::array<std::size_t, 2> kCoarseEnds = {4, 15};
-  Slot total{};
+  Slot total = latest;
   std::size_t span = 0;
   const auto keep = [&] {
     Span& out = spans_[span++];
@@ -67,6 +69,7 @@ void TrafficWindow::sum() noexcept {
       }
     }
   };
+  keep();
   gather(fine_, fine_at_, kFineEnds);
   gather(coarse_, coarse_at_, kCoarseEnds);
 }

@@ -21,15 +21,15 @@ struct ClassTraffic {
   double log_seconds = 0.0;     ///< sum over the successes of the natural logarithm of their times
 };
 
-/// Calls and failures by class over the last 0.5, 1, 2, 4, 6, 16 and 60 seconds. Two rings of
-/// slots, fine ones for the newest and coarse ones for all; a value of about 4 KB that allocates
-/// nothing.
+/// Calls and failures by class in the last report and over the last 0.5, 1, 2, 4, 6, 16 and 60
+/// seconds. Two rings of slots, fine ones for the newest and coarse ones for all; a value of about
+/// 4 KB that allocates nothing.
 class TrafficWindow {
  public:
-  static constexpr std::size_t kSpans = 7;
+  static constexpr std::size_t kSpans = 8;
   /// The spans that tell how things are now, and in the long run.
-  static constexpr std::size_t kLately = 4;
-  static constexpr std::size_t kLong = 6;
+  static constexpr std::size_t kLately = 5;
+  static constexpr std::size_t kLong = 7;
 
   struct Count {
     std::uint32_t calls = 0;
@@ -54,7 +54,7 @@ class TrafficWindow {
 
   template <std::size_t N>
   static void turn(std::array<Slot, N>& ring, std::int64_t& at, std::int64_t slot) noexcept;
-  void sum() noexcept;
+  void sum(const Slot& latest) noexcept;
 
   std::array<Slot, kFine> fine_{};
   std::array<Slot, kCoarse> coarse_{};

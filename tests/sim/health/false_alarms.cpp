@@ -64,7 +64,7 @@ class Quiet {
     std::uint64_t head = 0;
     TimePoint head_at{};
     TimePoint moved_at{};
-    bool failing = false;
+    std::uint32_t failed = 0;
   };
 
   std::uint64_t gap() {
@@ -113,8 +113,9 @@ class Quiet {
   void probe(std::uint32_t i) {
     Node& node = nodes_[i];
     const policy::ProbeView view{
-        .well = health_.serving(i) == policy::Serving::kIn && !node.failing,
+        .well = health_.serving(i) == policy::Serving::kIn && node.failed == 0,
         .returning = health_.upstream(i).probe_class().has_value(),
+        .failed = node.failed,
         .suspect = (health_.suspects() & policy::bit_of(i)) != 0,
         .successes = node.latest.successes,
         .failures = node.latest.failures,
@@ -124,8 +125,9 @@ class Quiet {
         .block_time = kBlock};
     if (!node.plan.due(view, now_, random_)) return;
     node.plan.sent(now_);
-    node.failing = random_.uniform() < scene_.failing;
-    if (node.failing) {
+    const bool fails = random_.uniform() < scene_.failing;
+    node.failed = fails ? node.failed + 1 : 0;
+    if (fails) {
       follow(health_.probe_failed(i, policy::ProbeFailure::kTimeout, now_, random_));
       return;
     }

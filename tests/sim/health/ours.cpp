@@ -42,7 +42,7 @@ struct Shared {
 struct Watched {
   policy::ProbePlan plan{{}};
   bool busy = false;
-  bool failing = false;
+  std::uint32_t failed = 0;
   TimePoint head_at{};
   TimePoint moved_at{};
   std::uint64_t head = 0;
@@ -149,8 +149,9 @@ class Ours final : public Guard {
   policy::ProbeView view(std::uint32_t i, TimePoint now) {
     const policy::UpstreamHealth& health = health_.upstream(i);
     const Watched& watched = watched_[i];
-    return {.well = health_.serving(i) == policy::Serving::kIn && !watched.failing,
+    return {.well = health_.serving(i) == policy::Serving::kIn && watched.failed == 0,
             .returning = health.probe_class().has_value(),
+            .failed = watched.failed,
             .suspect = (health_.suspects() & policy::bit_of(i)) != 0 || shared_[i].connect_run > 0,
             .successes = latest_.successes,
             .failures = latest_.failures,
@@ -185,7 +186,7 @@ class Ours final : public Guard {
     const TimePoint now = around_.engine.now();
     Watched& watched = watched_[i];
     watched.busy = false;
-    watched.failing = !good(ended);
+    watched.failed = good(ended) ? 0 : watched.failed + 1;
     if (good(ended)) {
       const std::uint64_t head = around_.head_of(i);
       if (head > watched.head) {

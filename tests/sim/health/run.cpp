@@ -70,11 +70,13 @@ Outcome Run::go() {
   engine_.at(repaired_at_, [this] { repair(); });
   engine_.every(kSample, [this] {
     sample();
-    return true;
+    return !over_;
   });
   engine_.after(1s, [this] { arrive(); });
-  const TimePoint end = repaired_at_ + scene_.after;
-  engine_.run(end);
+  engine_.run(repaired_at_ + scene_.after);
+  over_ = true;
+  // What is still under way ends, at the latest by its timeout.
+  engine_.run_for(kAttemptTimeout + 1s);
   if (!detected_) outcome_.detected_s = outcome_.detected_after_call_s = seconds(scene_.fault);
   if (!returned_) outcome_.returned_s = seconds(scene_.after);
   outcome_.others_blocked =
@@ -85,8 +87,7 @@ Outcome Run::go() {
 }
 
 void Run::arrive() {
-  // The last calls are left the time to end.
-  if (engine_.now() > repaired_at_ + scene_.after - 1s) return;
+  if (over_) return;
   const std::uint64_t id = calls_.size();
   Random luck = derived(seed_, 2, id);
   double point = luck.uniform();

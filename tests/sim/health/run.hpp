@@ -123,6 +123,7 @@ class Run {
   std::uint64_t blocked_ = 0;
   double served_ = 0;
   double served_s_ = 0;
+  bool over_ = false;
   bool detected_ = false;
   bool returned_ = false;
   Outcome outcome_;

@@ -49,9 +49,10 @@ TEST_CASE("a breaker opens at its ratio, and not before enough calls") {
       {"nine failures", 0, 9, 0s, false},
       {"ten failures", 0, 10, 0s, true},
       {"half of ten", 5, 5, 0s, true},
-      {"less than half", 11, 10, 0s, false},
+      {"less than half", 11, 9, 0s, false},
       {"good calls long ago do not count", 1000, 10, 60s, true},
-      {"a few good calls of a moment ago do", 12, 10, 100ms, false},
+      {"a few good calls of a moment ago do", 12, 9, 100ms, false},
+      {"but not against so many failures in a row", 10'000, 10, 0s, true},
   };
   for (const Row& row : rows) {
     INFO(row.name);

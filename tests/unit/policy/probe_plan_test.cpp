@@ -34,7 +34,9 @@ TEST_CASE("how often an upstream is probed") {
   CHECK(probes({.well = true}) == Approx(30).margin(3));
   CHECK(probes({.well = true, .spare = true}) == Approx(8).margin(1));
   CHECK(probes({.well = false}) == Approx(120).margin(12));
-  CHECK(probes({.well = false, .returning = true}) == Approx(240).margin(50));
+  // One after the other while they are good, ever slower once they fail.
+  CHECK(probes({.well = false, .returning = true}) == Approx(300).margin(60));
+  CHECK(probes({.well = false, .returning = true, .failed = 9}) == Approx(40).margin(5));
   CHECK(probes({.well = true, .suspect = true}) >= 100);
   // Behind by a block: it is asked soon whether it has it by now.
   CHECK(probes({.well = true, .successes = 10, .lag = 1}) == Approx(120).margin(12));
