@@ -9,13 +9,15 @@ namespace sluice::policy {
 namespace {
 
 constexpr int kPeersFactor = 3;
+/// Of the budget, on calls that are late through luck alone.
+constexpr double kSpentOnLuck = 0.5;
 /// The exponential is taken at most this often.
 constexpr Duration kSettleEvery = std::chrono::milliseconds(10);
 
 }  // namespace
 
 double hedge_quantile(const HedgeOptions& options) noexcept {
-  return std::clamp(std::max(options.quantile, 1.0 - options.budget), 0.0, 1.0);
+  return std::clamp(std::max(options.quantile, 1.0 - options.budget * kSpentOnLuck), 0.0, 1.0);
 }
 
 std::optional<Duration> hedge_delay(const HedgeOptions& options,

@@ -27,8 +27,9 @@ struct HedgeOptions {
 };
 
 /// The quantile of response times that hedge_delay() is to be given: that of the options, or that
-/// which so many calls exceed as the budget pays for, if it is higher. A lower one would spend the
-/// budget on calls that are hardly late, and have none for those that hang.
+/// which so many calls exceed as half of the budget pays for, if it is higher. A lower one would
+/// spend the budget on calls that are late by chance, and have nothing saved up for those that hang
+/// when an upstream stalls.
 [[nodiscard]] double hedge_quantile(const HedgeOptions& options) noexcept;
 
 /// What is known when an attempt starts.
@@ -47,6 +48,11 @@ struct HedgeTiming {
 /// its peers is waited for at most.
 [[nodiscard]] std::optional<Duration> hedge_delay(const HedgeOptions& options,
                                                   const HedgeTiming& timing) noexcept;
+
+/// An upstream whose attempts were outrun by second ones so often in a row, with no answer between,
+/// hangs: calls go elsewhere while they can, until it answers one or a probe. Otherwise each place
+/// that a second attempt sets free there would take in the next call.
+inline constexpr std::uint32_t kOutrunSuspect = 5;
 
 /// Second attempts as a share of calls: each call deposits `budget`, each hedge withdraws 1. What
 /// is above `burst` fades with time constant `ttl`, so that a stall may be met with what the last

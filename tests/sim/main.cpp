@@ -28,6 +28,7 @@ constexpr std::array kParts{
     Part{"balance", sluice::sim::run_balance},
     Part{"pool", sluice::sim::run_pool},
     Part{"forecast", sluice::sim::run_forecast},
+    Part{"tail", sluice::sim::run_tail},
 };
 
 /// Lines of an id and the reason.

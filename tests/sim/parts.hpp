@@ -12,5 +12,6 @@ void run_health(Report& report);
 void run_balance(Report& report);
 void run_pool(Report& report);
 void run_forecast(Report& report);
+void run_tail(Report& report);
 
 }  // namespace sluice::sim

@@ -25,9 +25,9 @@ HedgeMoment good() {
 }  // namespace
 
 TEST_CASE("the quantile: the wanted one, or what the budget pays for") {
-  CHECK(hedge_quantile({.quantile = 0.95, .budget = 0.02}) == Approx(0.98));
+  CHECK(hedge_quantile({.quantile = 0.95, .budget = 0.02}) == Approx(0.99));
   CHECK(hedge_quantile({.quantile = 0.95, .budget = 0.10}) == Approx(0.95));
-  CHECK(hedge_quantile({.quantile = 0.99, .budget = 0.02}) == Approx(0.99));
+  CHECK(hedge_quantile({.quantile = 0.995, .budget = 0.02}) == Approx(0.995));
   CHECK(hedge_quantile({.quantile = 0.95, .budget = 0.0}) == Approx(1.0));
 }
 
