@@ -9,7 +9,9 @@ namespace sluice::policy {
 
 /// Standard deviation of a stream centred on zero, from its median absolute deviation: half of the
 /// values may be wild without moving it (Hampel 1974). The median is followed by steps of a share
-/// of itself, so the cost is a comparison and no window is kept. A value; one writer.
+/// of itself, so the cost is a comparison and no window is kept. A skewed stream, as a high
+/// quantile of few latencies is, has more deviation than its median says: the root mean square of
+/// what lies within four deviations is taken where it is larger. A value; one writer.
 class MadScale {
  public:
   void add(double value) noexcept {
@@ -22,18 +24,26 @@ class MadScale {
     const double step = std::max(kStep, kFirst / static_cast<double>(seen_));
     median_ *= size > median_ ? 1.0 + step : 1.0 / (1.0 + step);
     median_ = std::max(median_, kLeast);
+    const double limit = kClip * kSigmaOfMad * median_;
+    const double kept = std::min(size, limit);
+    square_ += std::max(kGain, 1.0 / static_cast<double>(seen_)) * (kept * kept - square_);
   }
   /// From here on the last `values` count as all there were, so new ones weigh more.
   void loosen(std::uint64_t values) noexcept { seen_ = std::min(seen_, values); }
-  [[nodiscard]] double sigma() const noexcept { return kSigmaOfMad * median_; }
+  [[nodiscard]] double sigma() const noexcept {
+    return std::max(kSigmaOfMad * median_, std::sqrt(square_));
+  }
 
  private:
   static constexpr double kStep = 0.002;
   static constexpr double kFirst = 1.2;
   static constexpr double kLeast = 1e-9;
   static constexpr double kSigmaOfMad = 1.4826;
+  static constexpr double kClip = 4.0;
+  static constexpr double kGain = 0.002;
 
   double median_ = 0.0;
+  double square_ = 0.0;  ///< mean square of what is clipped
   std::uint64_t seen_ = 0;
 };
 

@@ -15,12 +15,12 @@ namespace sluice::policy {
 enum class SeriesKind : std::uint8_t {
   latency,  ///< seconds: logarithm
   rate,     ///< calls per second: root
-  ratio,    ///< failures per call, 0..1: arcsine of the root
+  ratio,    ///< failures per call, 0..1: the score of their count, without a season
   lag,      ///< blocks: as it is
 };
 
 enum class AlarmKind : std::uint8_t {
-  spike,   ///< far outside, twice in three ticks
+  spike,   ///< far outside, twice in three ticks, or once so far below that all has stopped
   shift,   ///< a new level, however small, that stays
   spread,  ///< the noise has grown
   tail,    ///< rarer than the configured risk, twice in three ticks
@@ -38,9 +38,11 @@ struct Alarm {
 
 struct DetectorOptions {
   SeriesKind kind = SeriesKind::latency;
-  double spike = 5.0;  ///< standard deviations
-  double slack = 0.5;  ///< of the level's cumulative sum
-  double shift = 9.0;  ///< its alarm
+  double spike = 5.0;        ///< standard deviations
+  double slack = 0.5;        ///< of the level's cumulative sum
+  double shift = 9.2;        ///< its alarm
+  double slow_slack = 0.25;  ///< of a second sum, for small shifts
+  double slow_shift = 17.0;
   double spread_slack = 0.35;
   double spread = 16.0;
   double tail_risk = 1e-4;                   ///< per tick
@@ -71,18 +73,25 @@ class SeriesDetector {
   [[nodiscard]] bool warm() const noexcept { return learned_ >= options_.warm_up; }
 
  private:
+  struct Reading {
+    double x;           ///< the transformed value
+    double raw;         ///< x without level and season
+    double residual;    ///< the same; of a ratio the score of its count
+    double innovation;  ///< without what the last residual foretold
+    double sigma;       ///< of the innovation
+  };
   struct Finding {
     AlarmKind kind;
     AlarmDirection direction;
   };
   [[nodiscard]] double transform(double value) const noexcept;
   [[nodiscard]] double untransform(double x) const noexcept;
-  [[nodiscard]] double floor_of(double base, std::uint32_t samples) const noexcept;
+  [[nodiscard]] double floor_of(double base) const noexcept;
   [[nodiscard]] bool too_few(std::uint32_t samples) const noexcept;
   [[nodiscard]] std::optional<Finding> look(double z, double own) noexcept;
   [[nodiscard]] bool suspicious() const noexcept;
-  void learn(double x, double residual, double innovation, TimePoint now) noexcept;
-  void watch_alarm(double own, double residual, TimePoint now) noexcept;
+  void learn(const Reading& reading, TimePoint now) noexcept;
+  void watch_alarm(double own, double raw, TimePoint now) noexcept;
   void accept_level() noexcept;
   void calm() noexcept;
 
@@ -93,6 +102,8 @@ class SeriesDetector {
   TailLevel tail_;
   Cusum up_;
   Cusum down_;
+  Cusum slow_up_;
+  Cusum slow_down_;
   Cusum spread_;
   double level_ = 0.0;
   double slope_ = 0.0;   ///< per tick, on the first day only

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "policy/anomaly/count_score.hpp"
 #include "policy/anomaly/crossing_forecast.hpp"
 #include "policy/anomaly/series_detector.hpp"
 #include "support/catch.hpp"
@@ -116,9 +117,15 @@ TEST_CASE("a rate that drops to zero is found in two ticks, with no sample at al
   for (int i = 0; i < 1000; ++i) {
     CHECK_FALSE(f.value(40.0 + 2.0 * noise(f.random), 400));
   }
-  static_cast<void>(f.value(0.0, 0));
-  if (!f.detector.alarmed()) CHECK(f.value(0.0, 0));
-  CHECK(f.detector.alarmed());
+  // Half of it is told at the second tick, nothing at all at the first.
+  Fixture g = f;
+  static_cast<void>(g.value(20.0, 200));
+  if (!g.detector.alarmed()) static_cast<void>(g.value(20.0, 200));
+  CHECK(g.detector.alarmed());
+  const auto alarm = f.value(0.0, 0);
+  REQUIRE(alarm);
+  CHECK(alarm->kind == AlarmKind::spike);
+  CHECK(alarm->direction == AlarmDirection::down);
 }
 
 TEST_CASE("failures among few calls are no alarm, the same share among many is") {
@@ -130,6 +137,35 @@ TEST_CASE("failures among few calls are no alarm, the same share among many is")
   CHECK_FALSE(f.value(0.0, 20));
   static_cast<void>(f.value(0.05, 1000));
   CHECK(f.value(0.05, 1000));
+}
+
+TEST_CASE("a count's score is a standard normal one, whatever was expected") {
+  struct Row {
+    double count;
+    double expected;
+    double z;
+  };
+  // The normal quantile of P(X < count) + P(X = count) / 2, computed elsewhere.
+  for (const Row& row : {Row{0, 0.1, -0.1196}, Row{1, 0.1, 1.6456}, Row{1, 1, 0.1303},
+                         Row{0, 1, -0.9005}, Row{3, 1, 1.6483}, Row{10, 10, 0.0514}}) {
+    CAPTURE(row.count, row.expected);
+    CHECK(std::abs(count_score(row.count, row.expected) - row.z) < 0.01);
+  }
+  for (const double expected : {0.02, 0.5, 3.0, 20.0, 39.9, 40.1, 500.0, 1e6}) {
+    double before = -9.0;
+    for (double k = 0.0; k < 3.0 * expected + 20.0; k += 1.0 + std::floor(expected / 50.0)) {
+      const double z = count_score(k, expected);
+      CAPTURE(k, expected);
+      REQUIRE((z > before || std::abs(z) == 8.0));
+      REQUIRE(std::abs(z) <= 8.0);
+      before = z;
+    }
+    CHECK(before > 3.0);
+  }
+  // The two ways of computing it meet, least well far out.
+  for (const double k : {20.0, 40.0, 60.0}) {
+    CHECK(std::abs(count_score(k, 39.99) - count_score(k, 40.01)) < 0.2);
+  }
 }
 
 TEST_CASE("no alarm in the first hour, none while nothing varies") {
