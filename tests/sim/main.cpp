@@ -29,6 +29,7 @@ constexpr std::array kParts{
     Part{"pool", sluice::sim::run_pool},
     Part{"forecast", sluice::sim::run_forecast},
     Part{"tail", sluice::sim::run_tail},
+    Part{"anomaly", sluice::sim::run_anomaly},
 };
 
 /// Lines of an id and the reason.

@@ -13,5 +13,6 @@ void run_balance(Report& report);
 void run_pool(Report& report);
 void run_forecast(Report& report);
 void run_tail(Report& report);
+void run_anomaly(Report& report);
 
 }  // namespace sluice::sim
