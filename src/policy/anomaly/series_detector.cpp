@@ -45,7 +45,7 @@ constexpr std::uint64_t kSpreadWarmUp = 3;
 constexpr double kSamplesGain = 0.01;
 
 bool twice_in_three(std::uint8_t& bits, bool now) noexcept {
-  bits = static_cast<std::uint8_t>(((bits << 1U) | (now ? 1U : 0U)) & 7U);
+  bits = static_cast<std::uint8_t>(((unsigned{bits} << 1U) | (now ? 1U : 0U)) & 7U);
   return std::popcount(bits) >= 2;
 }
 
