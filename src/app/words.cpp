@@ -41,6 +41,7 @@ metrics::LabelSets label_sets() {
   for (const auto word : proxy::kQueueRejectWords) sets.queue_reject_reasons.emplace_back(word);
   for (const auto word : proxy::kRetryReasonWords) sets.retry_reasons.emplace_back(word);
   for (const auto word : proxy::kHedgeOutcomeWords) sets.hedge_outcomes.emplace_back(word);
+  for (const auto word : proxy::kAffinityWords) sets.affinity_outcomes.emplace_back(word);
   sets.priorities = {"critical", "high", "normal", "low"};
   sets.protocols = {"http", "websocket"};
   for (std::size_t i = 0; i < static_cast<std::size_t>(health::ProbeOutcome::kCount); ++i) {

@@ -23,7 +23,7 @@ inline constexpr std::array kStrategies{
     Word{"weighted"},       Word{"latency-based"},
     Word{"random"},         Word{"p2c"},
     Word{"peak-ewma"},      Word{"adaptive"},
-    Word{"learned", false}, Word{"affinity"},
+    Word{"learned"}, Word{"affinity"},
 };
 inline constexpr std::array kScalerModes{Word{"off"}, Word{"threshold", false},
                                          Word{"sized", false}};

@@ -21,6 +21,7 @@ struct LabelSets {
   std::vector<std::string> queue_reject_reasons;
   std::vector<std::string> retry_reasons;
   std::vector<std::string> hedge_outcomes;
+  std::vector<std::string> affinity_outcomes;
   std::vector<std::string> priorities;
   std::vector<std::string> protocols;  ///< of client connections
   std::vector<std::string> health_check_outcomes;
@@ -39,6 +40,7 @@ struct Layout {
         queue_reject_reasons(sets.queue_reject_reasons.size()),
         retry_reasons(sets.retry_reasons.size()),
         hedge_outcomes(sets.hedge_outcomes.size()),
+        affinity_outcomes(sets.affinity_outcomes.size()),
         priorities(sets.priorities.size()),
         protocols(sets.protocols.size()),
         health_check_outcomes(sets.health_check_outcomes.size()),
@@ -48,7 +50,7 @@ struct Layout {
   static constexpr std::size_t kStatusMin = 100, kStatusMax = 599;
 
   std::size_t methods, outcomes, attempt_outcomes, reject_reasons, close_reasons,
-      queue_reject_reasons, retry_reasons, hedge_outcomes, priorities, protocols,
+      queue_reject_reasons, retry_reasons, hedge_outcomes, affinity_outcomes, priorities, protocols,
       health_check_outcomes, batch_outcomes;
 
   // The block of the whole process.
@@ -65,7 +67,8 @@ struct Layout {
   std::size_t chain_queue_rejected = chain_queue_wait + priorities * kHistogramCells;
   std::size_t chain_retries = chain_queue_rejected + queue_reject_reasons;
   std::size_t chain_hedges = chain_retries + retry_reasons;
-  std::size_t chain_methods = whole_lines(chain_hedges + hedge_outcomes);
+  std::size_t chain_affinity = chain_hedges + hedge_outcomes;
+  std::size_t chain_methods = whole_lines(chain_affinity + affinity_outcomes);
   std::size_t method_row = kHistogramCells + whole_lines(outcomes);  // duration, then outcomes
   std::size_t chain_cells = chain_methods + methods * method_row;
 

@@ -84,6 +84,8 @@ constexpr std::array<Metric, kMetricCount> kTable = {{
    "Attempts made because an earlier one failed."},
   {Id::kHedges, "hedges_total", kCounter, {"chain", "outcome"}, "", "hedge",
    "Second attempts beside a first one that was late: won (its reply was taken), lost (the first was answered before it), failed."},
+  {Id::kAffinity, "affinity_total", kCounter, {"chain", "outcome"}, "", "affinity",
+   "Choices of strategy affinity: kept (the upstream of the call's key), moved (that one is not fit), spilled (it has more than its share), none (no key)."},
   // Daemon.
   {Id::kEventDeliveries, "event_deliveries_total", kCounter, {"sink", "outcome"}, "", kCollector,
    "Events by where they went and what became of them there; retried counts requests to the webhook, cut counts readers."},

@@ -45,6 +45,7 @@ enum class MetricId : std::uint8_t {
   kQueueRejected,
   kRetries,
   kHedges,
+  kAffinity,
   kEventDeliveries,
   kAnomalies,
   kForecastBreach,

@@ -42,8 +42,8 @@ void counters(Families& out, Id id, std::vector<std::string_view> labels,
 void require_words(const LabelSets& sets) {
   for (const auto* words :
        {&sets.methods, &sets.outcomes, &sets.attempt_outcomes, &sets.reject_reasons,
-        &sets.close_reasons, &sets.queue_reject_reasons, &sets.retry_reasons, &sets.hedge_outcomes, &sets.priorities,
-        &sets.protocols, &sets.health_check_outcomes}) {
+        &sets.close_reasons, &sets.queue_reject_reasons, &sets.retry_reasons, &sets.hedge_outcomes,
+        &sets.affinity_outcomes, &sets.priorities, &sets.protocols, &sets.health_check_outcomes}) {
     if (words->empty()) throw std::invalid_argument("metrics: a label set is empty");
   }
 }
@@ -230,6 +230,8 @@ void Registry::collect_chains(Families& out) const {
              &cells[layout_.chain_queue_rejected], true);
     counters(out, Id::kRetries, {chain}, sets_.retry_reasons, &cells[layout_.chain_retries], true);
     counters(out, Id::kHedges, {chain}, sets_.hedge_outcomes, &cells[layout_.chain_hedges], true);
+    counters(out, Id::kAffinity, {chain}, sets_.affinity_outcomes, &cells[layout_.chain_affinity],
+             true);
     collect_methods(out, chain, &cells[layout_.chain_methods]);
   }
 }

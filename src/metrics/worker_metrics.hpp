@@ -83,6 +83,10 @@ class WorkerMetrics {
   void hedge(ChainSlot chain, std::size_t outcome) noexcept {
     chains_.at(chain.index)[layout_.chain_hedges + within(outcome, layout_.hedge_outcomes)].add(1);
   }
+  void affinity(ChainSlot chain, std::size_t outcome) noexcept {
+    chains_.at(chain.index)[layout_.chain_affinity + within(outcome, layout_.affinity_outcomes)]
+        .add(1);
+  }
 
   void attempt_finished(UpstreamSlot upstream, std::size_t outcome, Duration took) noexcept {
     Cell* const cells = upstreams_.at(upstream.index);

@@ -150,6 +150,7 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
 
   void account_attempt(std::size_t outcome, policy::Ended ended, TimePoint now);
   [[nodiscard]] policy::PickContext pick_context(TimePoint now) const;
+  [[nodiscard]] policy::CallFeatures features() const;
   void judge_outcome(TimePoint now);
   [[nodiscard]] bool retry(policy::FailedAttempt failed, RetryReason reason, TimePoint now);
   [[nodiscard]] bool worth_retrying(const ethereum::Action& action) const;

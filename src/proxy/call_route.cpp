@@ -2,6 +2,7 @@
 // Which upstream gets the call.
 #include <array>
 #include <bit>
+#include <cmath>
 #include <utility>
 
 #include "proxy/call.hpp"
@@ -20,6 +21,9 @@ constexpr std::uint32_t kSuspectConnectFailures = 3;
 
 /// Calls with larger params do not go into upstream batches, whose bytes stay few.
 constexpr std::size_t kBatchedParamsMax = 8192;
+
+/// Full nodes keep the state of so many blocks at hand; older ones take an archive.
+constexpr std::uint64_t kRecentBlocks = 128;
 
 }  // namespace
 
@@ -82,6 +86,10 @@ std::optional<std::uint32_t> Call::pick(policy::UpstreamSet among, TimePoint now
   const auto position =
       chain().balancer->pick(tier, pick_context(now), exchange_.worker().random());
   if (!position) return std::nullopt;
+  if (chain().by_affinity) {
+    exchange_.worker().metrics().affinity(chain().spec->slot,
+                                          static_cast<std::size_t>(chain().balancer->affinity()));
+  }
   return tier[*position].index;
 }
 
@@ -127,9 +135,26 @@ bool Call::attempt(std::uint32_t upstream, TimePoint now, bool fresh) {
 }
 
 policy::PickContext Call::pick_context(TimePoint now) const {
-  return {.now = now,
-          .method_class = static_cast<std::uint32_t>(method_->klass),
-          .affinity_hash = exchange_.caller().affinity};
+  policy::PickContext context{.now = now,
+                              .method_class = static_cast<std::uint32_t>(method_->klass),
+                              .affinity_hash = exchange_.caller().affinity};
+  if (chain().by_features) context.features = features();
+  return context;
+}
+
+policy::CallFeatures Call::features() const {
+  using ethereum::BlockRef;
+  const std::uint64_t head = chain().spec->shared->head.load(std::memory_order_relaxed);
+  const std::uint64_t to = block_.kind == BlockRef::kNumber ? block_.number : head;
+  const std::uint64_t from = block_.from_kind == BlockRef::kNumber     ? block_.from
+                             : block_.from_kind == BlockRef::kEarliest ? 0
+                                                                       : to;
+  const std::uint64_t span = block_.range && to > from ? to - from : 0;
+  const bool past = block_.kind == BlockRef::kNumber || block_.kind == BlockRef::kEarliest;
+  return {.log_params = std::log1p(static_cast<float>(params_.size())),
+          .log_span = std::log1p(static_cast<float>(span)),
+          // What full nodes keep at hand.
+          .historical = past && to + kRecentBlocks < head};
 }
 
 void Call::count_against_rate(TimePoint now) {

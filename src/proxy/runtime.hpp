@@ -16,6 +16,9 @@ namespace sluice::proxy {
 struct ChainRuntime {
   const ChainSpec* spec = nullptr;
   std::unique_ptr<policy::Balancer> balancer;
+  /// What the strategy makes use of, which others are spared.
+  bool by_features = false;
+  bool by_affinity = false;
   policy::RetryBudget budget;
   policy::HedgeBudget hedge_budget;
   /// By the upstream's index in the chain.

@@ -73,6 +73,10 @@ enum class RetryReason : std::uint8_t {
 inline constexpr std::array<std::string_view, 6> kRetryReasonWords = {
     "not_sent", "stale_connection", "failed", "reply", "upstream_lost", "unbatched"};
 
+/// In the order of policy::AffinityOutcome.
+inline constexpr std::array<std::string_view, 4> kAffinityWords = {"none", "kept", "moved",
+                                                                   "spilled"};
+
 /// How a second attempt beside a first one ended.
 enum class HedgeOutcome : std::uint8_t {
   kWon,     ///< its reply was taken, and the first attempt given up

@@ -116,6 +116,8 @@ void Worker::install(std::shared_ptr<const Snapshot> snapshot) {
   for (const ChainSpec& spec : next->snapshot->chains) {
     ChainRuntime chain{.spec = &spec,
                        .balancer = policy::make_balancer(spec.strategy, spec.upstreams.size()),
+                       .by_features = spec.strategy == "learned",
+                       .by_affinity = spec.strategy == "affinity",
                        .budget = policy::RetryBudget({.ratio = spec.retry_budget}, time),
                        .hedge_budget = policy::HedgeBudget(hedge_share(spec), time),
                        .pools = {}};

@@ -54,7 +54,7 @@ def spread(sluice, a, b, calls=40):
 def test_status_is_a_table_or_json():
     with scene() as (sluice, _, _b):
         table = sluice.ctl("status")
-        for word in ("serving", "main", "1337", "UPSTREAM", "CALLS/S", "least-connections"):
+        for word in ("serving", "main", "1337", "UPSTREAM", "CALLS/S", "adaptive"):
             check(word in table, f"the table has {word}", table)
         rows = [line.split() for line in table.splitlines() if line.startswith("  a ")]
         equal((rows[0][:2], len(rows[0]) >= 12), (["a", "in"], True), "the row of an upstream")

@@ -39,7 +39,6 @@ def secrets():
             with WebSocket(sluice.http, "/main/" + KEYS["bot-a"]) as ws:
                 ws.rpc(call("eth_getBalance", ["bad"]))
             sluice.reload()
-            sluice.reload({**config, "admin": {"socket": "/nowhere/else.sock"}}, good=False)
             sluice.reload({**config, "upstreams": [{"url": "http://127.0.0.1:1/CANARY-x",
                                                     "weight": "CANARY-weight-is-shown"}]}, good=False)
             for path in ("/metrics", "/status", "/healthz", "/readyz", "/livez", "/", "/CANARY-admin-path"):

@@ -18,6 +18,7 @@ inline LabelSets test_sets() {
           .queue_reject_reasons = {"full", "expired"},
           .retry_reasons = {"connect", "throttled"},
           .hedge_outcomes = {"won", "lost"},
+          .affinity_outcomes = {"kept", "moved"},
           .priorities = {"critical", "normal"},
           .protocols = {"http", "websocket"},
           .health_check_outcomes = {"ok", "failed"},

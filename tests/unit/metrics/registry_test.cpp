@@ -158,6 +158,8 @@ TEST_CASE("every word of every set has a number of its own") {
        "sluice_retries_total" + of_chain + "reason=\"", "\"}"},
       {&sets.hedge_outcomes, [&](std::size_t i) { on.hedge(chain, i); },
        "sluice_hedges_total" + of_chain + "outcome=\"", "\"}"},
+      {&sets.affinity_outcomes, [&](std::size_t i) { on.affinity(chain, i); },
+       "sluice_affinity_total" + of_chain + "outcome=\"", "\"}"},
       {&sets.attempt_outcomes, [&](std::size_t i) { on.attempt_finished(upstream, i, none); },
        "sluice_upstream_attempts_total" + of_upstream + "outcome=\"", "\"}"},
       {&sets.health_check_outcomes, [&](std::size_t i) { on.health_check(upstream, i, none); },
