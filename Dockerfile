@@ -11,7 +11,7 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates libsimdjson14 libyaml-cpp0.7 libprometheus-cpp-core1.0 \
       libspdlog1.10 libfmt9 libssl3 \
  && rm -rf /var/lib/apt/lists/* \
- && mkdir -p /etc/sluice
+ && mkdir -p /etc/sluice && install -d -m 0700 -o 65532 -g 65532 /run/sluice
 COPY --from=build /src/build/release/sluice /usr/bin/sluice
 COPY --from=build /src/config/own-nodes.yaml /etc/sluice/sluice.yaml
 USER 65532:65532

@@ -8,6 +8,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -33,6 +34,9 @@ std::optional<ControlClient> ControlClient::connect(const std::vector<std::strin
     std::memcpy(address.sun_path, path.data(), path.size());
     const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) continue;
+    // Of connect() too, which waits while the daemon does not accept.
+    const timeval patience{5, 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
       return ControlClient(fd);
     why += (why.empty() ? "" : "; ") + path + ": " + std::generic_category().message(errno);

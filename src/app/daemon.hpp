@@ -50,6 +50,8 @@ class Daemon final : public health::Observer, public vitals::Observer {
               Duration took, std::uint32_t calls) override;
   void rotation_changed(const std::string& chain, const health::UpstreamTarget& upstream,
                         const policy::RotationChange& change) override;
+  void wrong_chain(const std::string& chain, const health::UpstreamTarget& upstream,
+                   std::uint64_t expected, std::uint64_t actual) override;
   void first_probed(const health::UpstreamTarget& upstream) override;
 
   void anomaly(const std::string& chain, const std::string& upstream,

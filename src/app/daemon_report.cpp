@@ -173,6 +173,12 @@ void Daemon::rotation_changed(const std::string& chain, const health::UpstreamTa
   events_->emit(fill(events::UpstreamIn{}));
 }
 
+void Daemon::wrong_chain(const std::string& chain, const health::UpstreamTarget& upstream,
+                         std::uint64_t expected, std::uint64_t actual) {
+  events_->emit(events::WrongChain{
+      .chain = chain, .upstream = upstream.name, .expected = expected, .actual = actual});
+}
+
 void Daemon::first_probed(const health::UpstreamTarget& upstream) {
   tell_workers(upstream.shared, false);
 }

@@ -81,6 +81,15 @@ struct UpstreamOut {
   }
 };
 
+struct WrongChain {
+  static constexpr Kind kKind = Kind::kWrongChain;
+  std::string_view chain, upstream;
+  std::uint64_t expected = 0, actual = 0;
+  [[nodiscard]] constexpr std::array<log::Field, 4> fields() const {
+    return {{{"chain", chain}, {"upstream", upstream}, {"expected", expected}, {"actual", actual}}};
+  }
+};
+
 struct BreakerOpened {
   static constexpr Kind kKind = Kind::kBreakerOpened;
   std::string_view chain, upstream, klass, reason;

@@ -12,6 +12,7 @@ namespace {
 using Doc = std::pair<std::string_view, std::string_view>;
 
 constexpr Doc kFieldDocs[] = {
+    {"actual", "What it is instead."},
     {"attempts", "Deliveries tried in a row without success."},
     {"before", "What was set before; `auto` when nothing was."},
     {"calls", "How many calls it is about."},
@@ -25,7 +26,8 @@ constexpr Doc kFieldDocs[] = {
     {"direction", "`up` or `down`."},
     {"dropped", "Events that were dropped meanwhile because the queue was full."},
     {"exit_code", "The exit code of the process."},
-    {"expected", "What the series would have been by its past."},
+    {"expected",
+     "What it should be: the chain id, or what the series would have been by its past."},
     {"failed", "Connections that could not be opened or verified."},
     {"failed_s", "Seconds since the first delivery that failed."},
     {"failure_ratio", "Failed calls as a part of all, 0 to 1."},

@@ -233,12 +233,9 @@ class Monitor::Chain {
   void take_wrong_chain(std::size_t i, std::uint64_t actual, TimePoint now) {
     const auto index = static_cast<std::uint32_t>(i);
     if (health_.upstream(index).reason() != policy::DownReason::kWrongChain) {
-      log::error("wrong_chain", "the upstream serves another chain than configured",
-                 {{"chain", target_.name},
-                  {"upstream", target_.upstreams[i].name},
-                  {"expected",
-                   target_.chain_id != 0 ? target_.chain_id : target_.learned_chain_id->load()},
-                  {"actual", actual}});
+      const std::uint64_t expected =
+          target_.chain_id != 0 ? target_.chain_id : target_.learned_chain_id->load();
+      monitor_.observer_.wrong_chain(target_.name, target_.upstreams[i], expected, actual);
     }
     apply(health_.wrong_chain(index, now, monitor_.random_));
   }

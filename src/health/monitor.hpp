@@ -53,6 +53,9 @@ class Observer {
                       Duration took, std::uint32_t calls) = 0;
   virtual void rotation_changed(const std::string& chain, const UpstreamTarget& upstream,
                                 const policy::RotationChange& change) = 0;
+  /// It has begun to answer for another chain.
+  virtual void wrong_chain(const std::string& chain, const UpstreamTarget& upstream,
+                           std::uint64_t expected, std::uint64_t actual) = 0;
   /// Its first probe has ended, well or not: calls may have waited for that.
   virtual void first_probed(const UpstreamTarget& upstream) = 0;
 };

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
@@ -164,29 +163,38 @@ std::vector<std::uint64_t> Registry::process_total() const {
   return sums;
 }
 
+std::uint64_t Registry::sum(BlockTable WorkerMetrics::* table, std::size_t slot, std::size_t first,
+                            std::size_t count) const {
+  std::uint64_t sum = 0;
+  for (const auto& shard : shards_) {
+    const Cell* const block = ((*shard).*table).at(slot);
+    for (std::size_t i = first; i < first + count; ++i) sum += block[i].get();
+  }
+  return sum;
+}
+
 Registry::UpstreamTotals Registry::totals(UpstreamSlot slot) const {
-  const auto cells = total(&WorkerMetrics::upstreams_, slot.index, layout_.upstream_cells);
-  const auto from = [&](std::size_t at) { return cells.begin() + static_cast<std::ptrdiff_t>(at); };
+  const auto one = [&](std::size_t at, std::size_t count = 1) {
+    return sum(&WorkerMetrics::upstreams_, slot.index, at, count);
+  };
   UpstreamTotals totals;
-  std::copy_n(from(layout_.upstream_duration), kBuckets, totals.durations.begin());
-  totals.attempts.assign(from(layout_.upstream_attempts),
-                         from(layout_.upstream_attempts + layout_.attempt_outcomes));
-  totals.created = cells[layout_.upstream_created];
-  totals.closed =
-      std::accumulate(from(layout_.upstream_closed),
-                      from(layout_.upstream_closed + layout_.close_reasons), std::uint64_t{0});
+  for (std::size_t i = 0; i < kBuckets; ++i)
+    totals.durations[i] = one(layout_.upstream_duration + i);
+  for (std::size_t i = 0; i < layout_.attempt_outcomes; ++i)
+    totals.attempts.push_back(one(layout_.upstream_attempts + i));
+  totals.created = one(layout_.upstream_created);
+  totals.closed = one(layout_.upstream_closed, layout_.close_reasons);
   return totals;
 }
 
 Registry::ChainTotals Registry::totals(ChainSlot slot) const {
-  const auto cells = total(&WorkerMetrics::chains_, slot.index, layout_.chain_cells);
-  const auto sum = [&](std::size_t at, std::size_t count) {
-    const auto first = cells.begin() + static_cast<std::ptrdiff_t>(at);
-    return std::accumulate(first, first + static_cast<std::ptrdiff_t>(count), std::uint64_t{0});
+  // Only what is asked for: a chain's block holds a row for each method.
+  const auto all = [&](std::size_t at, std::size_t count) {
+    return sum(&WorkerMetrics::chains_, slot.index, at, count);
   };
-  return {.in_flight = static_cast<std::int64_t>(cells[layout_.chain_in_flight]),
-          .queue_rejected = sum(layout_.chain_queue_rejected, layout_.queue_reject_reasons),
-          .retries = sum(layout_.chain_retries, layout_.retry_reasons)};
+  return {.in_flight = static_cast<std::int64_t>(all(layout_.chain_in_flight, 1)),
+          .queue_rejected = all(layout_.chain_queue_rejected, layout_.queue_reject_reasons),
+          .retries = all(layout_.chain_retries, layout_.retry_reasons)};
 }
 
 std::int64_t Registry::client_connections() const {

@@ -82,6 +82,8 @@ class Registry {
   void add_slot(Names& names, BlockTable WorkerMetrics::* table, std::size_t cells, Key key);
   [[nodiscard]] std::vector<std::uint64_t> total(BlockTable WorkerMetrics::* table,
                                                  std::size_t slot, std::size_t cells) const;
+  [[nodiscard]] std::uint64_t sum(BlockTable WorkerMetrics::* table, std::size_t slot,
+                                  std::size_t first, std::size_t count) const;
   [[nodiscard]] std::vector<std::uint64_t> process_total() const;
 
   void collect_process(Families& out) const;

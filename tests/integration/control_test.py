@@ -26,7 +26,8 @@ from support.sluice import (DEADLINE, ScriptedUpstream, Sluice, binary, call, ch
 def scene(config=None, **options):
     with ScriptedUpstream() as a, ScriptedUpstream() as b:
         upstreams = [{"name": "a", "url": a.url}, {"name": "b", "url": b.url}]
-        config = {"chain_id": 1337, "upstreams": upstreams, "batch": {"max": 1}, **(config or {})}
+        config = {"chain_id": 1337, "upstreams": upstreams, "batch": {"max": 1},
+                  "balance": {"strategy": "round-robin"}, **(config or {})}
         with Sluice(config, **options) as sluice:
             poll(lambda: len(states(sluice)) == 2 and set(states(sluice).values()) == {"in"},
                  "both nodes are in rotation")
@@ -54,7 +55,7 @@ def spread(sluice, a, b, calls=40):
 def test_status_is_a_table_or_json():
     with scene() as (sluice, _, _b):
         table = sluice.ctl("status")
-        for word in ("serving", "main", "1337", "UPSTREAM", "CALLS/S", "adaptive"):
+        for word in ("serving", "main", "1337", "UPSTREAM", "CALLS/S", "round-robin"):
             check(word in table, f"the table has {word}", table)
         rows = [line.split() for line in table.splitlines() if line.startswith("  a ")]
         equal((rows[0][:2], len(rows[0]) >= 12), (["a", "in"], True), "the row of an upstream")
