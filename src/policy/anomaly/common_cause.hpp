@@ -14,7 +14,7 @@ namespace sluice::policy {
 struct CommonCauseOptions {
   double share = 0.6;  ///< of the upstreams; from here on it is not an upstream's fault
   /// How long an alarm waits for others to join it before it counts against its upstream.
-  Duration hold = std::chrono::seconds(15);
+  Duration hold = std::chrono::seconds(30);
 };
 
 /// Tells an upstream's own trouble from one that all share (our network, the clients, the chain):

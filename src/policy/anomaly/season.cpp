@@ -11,6 +11,7 @@ constexpr std::int64_t kDay = std::chrono::nanoseconds(std::chrono::hours(24)).c
 constexpr std::int64_t kBlock = std::chrono::nanoseconds(std::chrono::seconds(12)).count();
 constexpr double kDayGain = 0.25;
 constexpr double kBlockGain = 0.02;
+constexpr double kLeanGain = 0.05;
 
 /// Place in a cycle as a fraction, 0 <= f < 1.
 double fraction(TimePoint now, std::int64_t cycle) noexcept {
@@ -41,7 +42,9 @@ double SeriesSeason::learn(double whole, double residual, TimePoint now) noexcep
   const double block = static_cast<double>(block_[phase]);
   if (visits_[phase] < UINT16_MAX) ++visits_[phase];
   const double gain = std::max(kBlockGain, 1.0 / (5.0 + visits_[phase]));
-  block_[phase] = static_cast<float>(block + gain * residual);
+  // Without what all phases have in common, or they would follow the level instead of the day.
+  lean_ += kLeanGain * (residual - lean_);
+  block_[phase] = static_cast<float>(block + gain * (residual - lean_));
 
   const auto quarter = static_cast<std::uint32_t>(fraction(now, kDay) * kQuarters);
   if (!started_) {

@@ -37,7 +37,8 @@ class SeriesSeason {
   std::array<float, kQuarters> today_{};  ///< means of the samples
   std::array<float, kPhases> block_{};
   std::array<std::uint16_t, kPhases> visits_{};
-  double sum_ = 0.0;
+  double lean_ = 0.0;  ///< recent mean residual
+  double sum_ = 0.0;   ///< of the open quarter
   std::uint32_t count_ = 0;
   std::uint32_t quarter_ = 0;
   std::uint32_t quarters_ = 0;  ///< since the start or the last day's end

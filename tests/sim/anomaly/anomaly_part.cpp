@@ -114,7 +114,7 @@ void run_common_cause(Report& report) {
     found.push_back(share(b.right, b.incidents));
     wrong.push_back(share(b.blamed - b.right, b.incidents));
   }
-  report.bar("anomaly.common.blamed", mean_over_seeds(blamed, options.seed), Aim::kAtMost, 0.05,
+  report.bar("anomaly.common.blamed", mean_over_seeds(blamed, options.seed), Aim::kAtMost, 0.01,
              "upstreams blamed per incident that all five shared");
   report.bar("anomaly.common.events", mean_over_seeds(events, options.seed), Aim::kAtLeast, 0.95,
              "common events per such incident");

@@ -131,9 +131,14 @@ TEST_CASE("pauses, clocks and values that are not numbers do no harm") {
   const double skill = forecast.skill();
   forecast.tick(1e9, at(60s));  // the past
   CHECK(forecast.skill() == skill);
+  run(forecast, 120s, 122s, [&](Duration t) { return bursts(t, random); });
+  CHECK(forecast.need(0.0, 5s) < 60.0);
 
-  forecast.tick(20.0, at(120s + 10h));
-  run(forecast, 36120s, 36240s, [&](Duration t) { return bursts(t, random); });
+  // The shape of the bursts is still known after ten hours of which nothing was heard.
+  run(forecast, 36120s, 36122s, [&](Duration t) { return bursts(t, random); });
+  CHECK(forecast.need(0.0, 2s) < 60.0);
+  CHECK(forecast.need(0.0, 2500ms) > 90.0);
+  run(forecast, 36122s, 36240s, [&](Duration t) { return bursts(t, random); });
   CHECK(forecast.skill() > 0.5);
   for (const double bad : {std::numeric_limits<double>::quiet_NaN(), -1.0}) {
     forecast.tick(bad, at(36240s));
