@@ -239,6 +239,22 @@ TEST_CASE("an incident that goes away is not learned, and is over within minutes
   for (int i = 0; i < 100; ++i) CHECK_FALSE(f.latency(0.0));
 }
 
+TEST_CASE("nothing is learned while alarmed") {
+  double sum = 0.0;
+  int ticks = 0;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    Fixture f(seed);
+    for (int i = 0; i < 55; ++i) static_cast<void>(f.latency(10.0));
+    REQUIRE(f.detector.alarmed());
+    for (int i = 0; i < 5; ++i, ++ticks) {
+      static_cast<void>(f.latency(0.0));
+      sum += f.detector.z();
+    }
+  }
+  // A level that had followed the incident would show in the mean.
+  CHECK(std::abs(sum / ticks) < 0.2);
+}
+
 TEST_CASE("a second incident within five minutes is not told, a later one is") {
   for (const int pause : {20, 40}) {
     CAPTURE(pause);
