@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -19,7 +20,19 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr std::int64_t kCompareEveryNs = 100'000'000;
 constexpr float kRampSeconds = 30.0F;
 constexpr float kRampLeast = 0.1F;
+/// Upstreams up to which all are looked at.
+constexpr std::size_t kScanMost = 16;
 constexpr float kServiceLeast = 1e-6F;
+/// Mean service times for which an upstream with calls in flight may be silent.
+constexpr float kPatience = 3.0F;
+/// Expected response times that a class may be silent and its calls be out.
+constexpr float kClassPatience = 8.0F;
+/// What is late by so much will take this share of it more.
+constexpr float kOverdueStays = 0.7F;
+/// Costs that are so much above the least are still as good as it.
+constexpr float kAlike = 0.1F;
+/// Of the waits that a full node would have, what one that is not busy is thought to have.
+constexpr float kIdleWait = 0.15F;
 
 float to_seconds(std::int64_t ns) noexcept {
   return static_cast<float>(ns) * 1e-9F;
@@ -32,49 +45,52 @@ float ramp_at(const UpstreamStats& stats, std::int64_t now_ns) noexcept {
   return std::clamp(to_seconds(now_ns - restarted) / kRampSeconds, kRampLeast, 1.0F);
 }
 
-float parallel_of(const UpstreamStats& stats) noexcept {
-  const float parallel = stats.parallel.load().first;
-  return parallel > 0.0F ? parallel : 1.0F;
-}
-
 /// Until the next call begins, with that much work in flight in so many calls on a node that works
 /// on `parallel` at a time: little while it is not busy, and then in proportion.
 float waiting_s(float work_s, float calls, float parallel) noexcept {
   if (calls <= 0.0F) return 0.0F;
-  const float excess = std::max((calls + 1.0F - parallel) / calls, g_tuning.idle_wait);
+  const float excess = std::max((calls + 1.0F - parallel) / calls, kIdleWait);
   return work_s / parallel * std::min(excess, 1.0F);
 }
 
 }  // namespace
 
-Adaptive::Adaptive(const BalanceOptions& options)
-    : options_(options), own_(options.upstreams_max), peers_(options.upstreams_max) {}
+Adaptive::Adaptive(std::size_t upstreams_max)
+    : upstreams_max_(upstreams_max), own_(upstreams_max), peers_(upstreams_max) {}
 
-float Adaptive::size_log(const PickContext& /*context*/) const noexcept {
-  return 0.0F;
+float Adaptive::size(const PickContext& /*context*/) const noexcept {
+  return 1.0F;
 }
 
 void Adaptive::learn_size(const Ticket& /*ticket*/, float /*off*/, float /*share*/) noexcept {}
 
 Adaptive::Cost Adaptive::cost(const Candidate& candidate, const UpstreamStats& stats,
-                              std::size_t klass, float size, std::int64_t now_ns) const noexcept {
+                              const Placed& call) const noexcept {
   Cost out;
-  const auto [seconds, extra] = stats.classes[klass].expected.load();
-  out.service = (seconds > 0.0F ? seconds : peers_.usual_s(klass)) * size;
+  const UpstreamStats::Class& cell = stats.classes[call.klass];
+  const auto [seconds, extra] = cell.expected.load();
+  out.service = (seconds > 0.0F ? seconds : peers_.usual_s(call.klass)) * call.size;
+  out.failing = extra;
   const std::int32_t calls = stats.calls.load(kRelaxed);
   if (calls > 0) {
     const float work = std::max(to_seconds(stats.work_ns.load(kRelaxed)), 0.0F);
-    const float parallel = parallel_of(stats);
-    out.waiting = waiting_s(work, static_cast<float>(calls), parallel);
-    const float silent = to_seconds(now_ns - stats.progress_ns.load(kRelaxed));
-    const float patience = g_tuning.overdue_after * work / static_cast<float>(calls);
-    out.overdue = std::max(0.0F, silent - patience) * g_tuning.overdue_gain;
+    out.waiting = waiting_s(work, static_cast<float>(calls), peers_.parallel(stats));
+    const float silent = to_seconds(call.now_ns - stats.progress_ns.load(kRelaxed));
+    const float patience = kPatience * work / static_cast<float>(calls);
+    out.overdue = std::max(silent - patience, 0.0F);
+    // Its other calls may go well while those of this class hang.
+    const auto [own, age] = stats.in_flight(call.klass, call.now_ns);
+    if (own > 0) {
+      const float quiet = to_seconds(call.now_ns - cell.seen_ns.load(kRelaxed));
+      const float patient = kClassPatience * (out.service + out.waiting);
+      out.overdue = std::max(out.overdue, std::min(age, quiet) - patient);
+    }
+    out.overdue *= kOverdueStays;
   }
-  out.failing = extra;
   const auto weight = static_cast<float>(candidate.weight);
   const float share = weight > 0.0F ? std::min(weight, 1e6F) : 1.0F;
-  out.total =
-      (out.service + out.waiting + out.overdue + out.failing) / (share * ramp_at(stats, now_ns));
+  out.total = (out.service + out.waiting + out.overdue + out.failing) /
+              (share * ramp_at(stats, call.now_ns));
   if (!has_room(candidate)) {
     out.standing = Standing::kFull;
   } else if (!(weight > 0.0F)) {
@@ -86,8 +102,7 @@ Adaptive::Cost Adaptive::cost(const Candidate& candidate, const UpstreamStats& s
 }
 
 std::optional<std::uint32_t> Adaptive::scan(std::span<const Candidate> candidates,
-                                            std::size_t klass, float size, std::int64_t now_ns,
-                                            Random& random) noexcept {
+                                            const Placed& call, Random& random) noexcept {
   std::array<float, kUpstreamsMax> costs;
   auto standing = Standing::kFull;
   float best = HUGE_VALF;
@@ -96,10 +111,10 @@ std::optional<std::uint32_t> Adaptive::scan(std::span<const Candidate> candidate
   for (std::size_t i = 0; i < count; ++i) {
     costs[i] = HUGE_VALF;
     const Candidate& candidate = candidates[i];
-    if (candidate.index >= options_.upstreams_max) continue;
+    if (candidate.index >= upstreams_max_) continue;
     UpstreamStats& stats = own_.of(candidate.index, candidate.stats);
     peers_.meet(candidate.index, stats);
-    const Cost each = cost(candidate, stats, klass, size, now_ns);
+    const Cost each = cost(candidate, stats, call);
     if (each.standing > standing) continue;
     if (each.standing < standing) {
       standing = each.standing;
@@ -113,7 +128,7 @@ std::optional<std::uint32_t> Adaptive::scan(std::span<const Candidate> candidate
     }
   }
   if (found == candidates.size()) return std::nullopt;
-  const float limit = best * (1.0F + g_tuning.softmin);
+  const float limit = best * (1.0F + kAlike);
   float total = 0.0F;
   for (std::size_t i = 0; i < count; ++i) {
     if (costs[i] < limit) total += limit - costs[i];
@@ -122,9 +137,54 @@ std::optional<std::uint32_t> Adaptive::scan(std::span<const Candidate> candidate
   for (std::size_t i = 0; i < count; ++i) {
     if (!(costs[i] < limit)) continue;
     left -= limit - costs[i];
-    if (left < 0.0F) return static_cast<std::uint32_t>(i);
+    if (left >= 0.0F) continue;
+    found = i;
+    break;
   }
+  propensity_ = total > 0.0F ? (limit - costs[found]) / total : 1.0F;
   return static_cast<std::uint32_t>(found);
+}
+
+/// The better of two that are drawn by capacity: where other proxies decide by the same figures, or
+/// where looking at all would take too long.
+std::optional<std::uint32_t> Adaptive::sample(std::span<const Candidate> candidates,
+                                              const Placed& call, Random& random) noexcept {
+  std::array<float, kUpstreamsMax> shares;
+  float total = 0.0F;
+  const std::size_t count = std::min(candidates.size(), kUpstreamsMax);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Candidate& candidate = candidates[i];
+    shares[i] = 0.0F;
+    if (candidate.index >= upstreams_max_ || !has_room(candidate)) continue;
+    const auto weight = static_cast<float>(std::min(candidate.weight, 1e6));
+    if (weight > 0.0F) shares[i] = peers_.capacity(candidate.index) * weight;
+    total += shares[i];
+  }
+  if (!(total > 0.0F)) return scan(candidates, call, random);
+  std::optional<std::uint32_t> chosen;
+  Cost best;
+  for (int draw = 0; draw < 2; ++draw) {
+    float left = static_cast<float>(random.uniform()) * total;
+    std::size_t at = count;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (shares[i] <= 0.0F) continue;
+      at = i;
+      left -= shares[i];
+      if (left < 0.0F) break;
+    }
+    if (at == count) break;
+    UpstreamStats& stats = own_.of(candidates[at].index, candidates[at].stats);
+    peers_.meet(candidates[at].index, stats);
+    const Cost each = cost(candidates[at], stats, call);
+    if (!chosen || each.standing < best.standing ||
+        (each.standing == best.standing && each.total < best.total)) {
+      chosen = static_cast<std::uint32_t>(at);
+      best = each;
+    }
+    total -= shares[at];
+    shares[at] = 0.0F;
+  }
+  return chosen;
 }
 
 void Adaptive::compare_if_due(std::int64_t now_ns) noexcept {
@@ -140,33 +200,37 @@ std::optional<std::uint32_t> Adaptive::pick(std::span<const Candidate> candidate
                                             const PickContext& context, Random& random) noexcept {
   const std::int64_t now_ns = context.now.time_since_epoch().count();
   compare_if_due(now_ns);
-  return scan(candidates, stat_class(context.method_class), std::exp(size_log(context)), now_ns,
-              random);
+  const Placed call{stat_class(context.method_class), size(context), now_ns};
+  const auto position = candidates.size() > kScanMost ? sample(candidates, call, random)
+                                                      : scan(candidates, call, random);
+  if (position) picked_ = candidates[*position].index;
+  return position;
 }
 
 Ticket Adaptive::started(std::uint32_t index, UpstreamStats* shared,
                          const PickContext& context) noexcept {
-  if (index >= options_.upstreams_max) return {};
+  if (index >= upstreams_max_) return {};
   UpstreamStats& stats = own_.of(index, shared);
   peers_.meet(index, stats);
   const std::size_t klass = stat_class(context.method_class);
   const std::int64_t now_ns = context.now.time_since_epoch().count();
-  const float size = size_log(context);
+  const float factor = size(context);
   const float known = stats.classes[klass].expected.load().first;
   const float service =
-      std::max((known > 0.0F ? known : peers_.usual_s(klass)) * std::exp(size), kServiceLeast);
+      std::max((known > 0.0F ? known : peers_.usual_s(klass)) * factor, kServiceLeast);
   const float ahead = std::max(to_seconds(stats.work_ns.load(kRelaxed)), 0.0F);
-  const Ticket ticket{
-      .stats = &stats,
-      .began_ns = now_ns,
-      .work_ns = static_cast<std::int64_t>(service * 1e9F),
-      .wait_ratio = 1.0F + waiting_s(ahead, static_cast<float>(stats.calls.load(kRelaxed)),
-                                     parallel_of(stats)) /
-                               service,
-      .size_log = size,
-      .index = index,
-      .klass = static_cast<std::uint8_t>(klass),
-      .features = context.features};
+  const auto calls = static_cast<float>(stats.calls.load(kRelaxed));
+  const float waiting = waiting_s(ahead, calls, peers_.parallel(stats));
+  const Ticket ticket{.stats = &stats,
+                      .began_ns = now_ns,
+                      .work_ns = static_cast<std::int64_t>(service * 1e9F),
+                      .wait_ratio = 1.0F + waiting / service,
+                      .size = factor,
+                      .crowded = ahead / (service + ahead),
+                      .propensity = index == picked_ ? std::exchange(propensity_, 0.0F) : 0.0F,
+                      .index = index,
+                      .klass = static_cast<std::uint8_t>(klass),
+                      .features = context.features};
   stats.begin(klass, ticket.work_ns, now_ns);
   return ticket;
 }
@@ -188,10 +252,10 @@ void Adaptive::learn(const Ticket& ticket, Ended ended, float elapsed_s,
   if (ended == Ended::kCancelled) return;
   PeerView::learn_failure(cell, ended != Ended::kOk);
   if (ended == Ended::kOk) {
-    const float seconds = elapsed_s / (ticket.wait_ratio * std::exp(ticket.size_log));
+    const float seconds = elapsed_s / (ticket.wait_ratio * ticket.size);
     const float share = 1.0F / ticket.wait_ratio;
     const float off = peers_.learn_service(cell, ticket.klass, seconds, share, now_ns);
-    learn_parallel(stats, off, share);
+    peers_.learn_parallel(stats, off, ticket.crowded);
     learn_size(ticket, off, share);
     if (stats.proven.load(kRelaxed) == 0) stats.proven.store(1, kRelaxed);
   }
@@ -199,34 +263,32 @@ void Adaptive::learn(const Ticket& ticket, Ended ended, float elapsed_s,
   if (peers_.peer(ticket.index) == &stats) peers_.expect(ticket.index, ticket.klass, now_ns);
 }
 
-/// The steepest way down the squared error of the logarithm of the expected response time, by the
-/// logarithm of `parallel`; what the service time explains already is taken out by centring.
-void Adaptive::learn_parallel(UpstreamStats& stats, float off, float share) noexcept {
-  auto [parallel, mean_waiting] = stats.parallel.load();
-  parallel = parallel_of(stats);
-  const float waiting = 1.0F - share;
-  parallel *= 1.0F - g_tuning.parallel_gain * (waiting - mean_waiting) * off;
-  mean_waiting += 0.01F * (waiting - mean_waiting);
-  stats.parallel.store({std::clamp(parallel, 0.25F, 400.0F), mean_waiting});
-}
-
 std::string Adaptive::explain(std::span<const Candidate> candidates,
                               const PickContext& context) const {
+  const Placed call{stat_class(context.method_class), size(context),
+                    context.now.time_since_epoch().count()};
+  const auto ms = [](float seconds) { return static_cast<double>(seconds) * 1e3; };
   std::string text(name());
-  const std::int64_t now_ns = context.now.time_since_epoch().count();
-  const std::size_t klass = stat_class(context.method_class);
   for (const Candidate& candidate : candidates) {
     const UpstreamStats* const stats =
         candidate.stats != nullptr ? candidate.stats : peers_.peer(candidate.index);
     if (stats == nullptr) continue;
-    const Cost each = cost(candidate, *stats, klass, std::exp(size_log(context)), now_ns);
-    text += fmt::format("; {}: {:.1f} ms", candidate.index, static_cast<double>(each.total) * 1e3);
+    const Cost of = cost(candidate, *stats, call);
+    text += fmt::format("; {}: {:.2f} ms = service {:.2f} + waiting {:.2f}", candidate.index,
+                        ms(of.total), ms(of.service), ms(of.waiting));
+    if (of.overdue > 0.0F) text += fmt::format(" + overdue {:.2f}", ms(of.overdue));
+    if (of.failing > 0.0F) text += fmt::format(" + failing {:.2f}", ms(of.failing));
+    if (const float ramp = ramp_at(*stats, call.now_ns); ramp < 1.0F)
+      text += fmt::format(", ramped up to {:.0f} %", static_cast<double>(ramp) * 100);
+    if (of.standing == Standing::kFull) text += ", full";
+    if (of.standing == Standing::kUnproven) text += ", not proven yet";
+    if (of.standing == Standing::kWeightless) text += ", without weight";
   }
   return text;
 }
 
-std::unique_ptr<Balancer> make_adaptive(const BalanceOptions& options) {
-  return std::make_unique<Adaptive>(options);
+std::unique_ptr<Balancer> make_adaptive(std::size_t upstreams_max) {
+  return std::make_unique<Adaptive>(upstreams_max);
 }
 
 }  // namespace sluice::policy

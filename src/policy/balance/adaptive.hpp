@@ -26,7 +26,7 @@ namespace sluice::policy {
 /// chain, holds only what is worked out of it.
 class Adaptive : public Balancer {
  public:
-  explicit Adaptive(const BalanceOptions& options);
+  explicit Adaptive(std::size_t upstreams_max);
 
   std::optional<std::uint32_t> pick(std::span<const Candidate> candidates,
                                     const PickContext& context, Random& random) noexcept override;
@@ -39,14 +39,16 @@ class Adaptive : public Balancer {
                       const PickContext& context) const override;
 
  protected:
-  /// What the call's features add to the logarithm of its service time.
-  virtual float size_log(const PickContext& context) const noexcept;
-  /// The call took `off` more, as a logarithm, than a call of its class usually does there.
+  /// Factor on the service time that is usual for its class.
+  virtual float size(const PickContext& context) const noexcept;
+  /// A call took e^`off` times what was foretold with `ticket.size`. `share`: how far that is to be
+  /// believed.
   virtual void learn_size(const Ticket& ticket, float off, float share) noexcept;
 
  private:
   /// Worse ones are taken only where there is none of a better kind.
   enum class Standing : std::uint8_t { kFree, kUnproven, kWeightless, kFull };
+  /// In seconds; the total also by weight and ramp.
   struct Cost {
     float service = 0.0F;
     float waiting = 0.0F;
@@ -55,21 +57,30 @@ class Adaptive : public Balancer {
     float total = 0.0F;
     Standing standing = Standing::kFree;
   };
-  [[nodiscard]] Cost cost(const Candidate& candidate, const UpstreamStats& stats, std::size_t klass,
-                          float size, std::int64_t now_ns) const noexcept;
+  /// A call as it is being placed.
+  struct Placed {
+    std::size_t klass;
+    float size;
+    std::int64_t now_ns;
+  };
+  [[nodiscard]] Cost cost(const Candidate& candidate, const UpstreamStats& stats,
+                          const Placed& call) const noexcept;
   [[nodiscard]] std::optional<std::uint32_t> scan(std::span<const Candidate> candidates,
-                                                  std::size_t klass, float size,
-                                                  std::int64_t now_ns, Random& random) noexcept;
+                                                  const Placed& call, Random& random) noexcept;
+  [[nodiscard]] std::optional<std::uint32_t> sample(std::span<const Candidate> candidates,
+                                                    const Placed& call, Random& random) noexcept;
   void compare_if_due(std::int64_t now_ns) noexcept;
   void learn(const Ticket& ticket, Ended ended, float elapsed_s, std::int64_t now_ns) noexcept;
-  void learn_parallel(UpstreamStats& stats, float off, float share) noexcept;
 
-  BalanceOptions options_;
+  std::size_t upstreams_max_;
   OwnStats own_;
   PeerView peers_;
   std::int64_t compared_ns_ = 0;
   std::uint32_t ended_since_ = 0;
   std::uint32_t ended_max_ = 8;
+  /// Of the latest pick.
+  std::uint32_t picked_ = 0;
+  float propensity_ = 0.0F;
 };
 
 }  // namespace sluice::policy

@@ -130,8 +130,8 @@ class Affinity final : public Balancer {
 
 }  // namespace
 
-std::unique_ptr<Balancer> make_affinity(const BalanceOptions& options) {
-  return std::make_unique<Affinity>(options.upstreams_max);
+std::unique_ptr<Balancer> make_affinity(std::size_t upstreams_max) {
+  return std::make_unique<Affinity>(upstreams_max);
 }
 
 }  // namespace sluice::policy

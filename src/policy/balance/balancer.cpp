@@ -12,7 +12,7 @@
 namespace sluice::policy {
 namespace {
 
-using Make = std::unique_ptr<Balancer> (*)(const BalanceOptions&);
+using Make = std::unique_ptr<Balancer> (*)(std::size_t);
 
 constexpr std::array kNames{
     std::string_view{"round-robin"}, std::string_view{"least-connections"},
@@ -51,10 +51,10 @@ std::string Balancer::explain(std::span<const Candidate> candidates,
   return text;
 }
 
-std::unique_ptr<Balancer> make_balancer(std::string_view strategy, const BalanceOptions& options) {
+std::unique_ptr<Balancer> make_balancer(std::string_view strategy, std::size_t upstreams_max) {
   const auto* const found = std::find(kNames.begin(), kNames.end(), strategy);
   if (found == kNames.end()) return nullptr;
-  return kMakers[static_cast<std::size_t>(found - kNames.begin())](options);
+  return kMakers[static_cast<std::size_t>(found - kNames.begin())](upstreams_max);
 }
 
 std::span<const std::string_view> balancer_names() noexcept {

@@ -63,7 +63,9 @@ struct Ticket {
   std::int64_t began_ns = 0;
   std::int64_t work_ns = 0;
   float wait_ratio = 1.0F;  ///< expected response time by expected service time
-  float size_log = 0.0F;    ///< what the call's features added to the logarithm of its service time
+  float size = 1.0F;        ///< factor on the service time that the call's features made
+  float crowded = 0.0F;     ///< share of others in the work in flight when it began
+  float propensity = 0.0F;  ///< with which the pick fell on it; 0 when it was not picked
   std::uint32_t index = 0;
   std::uint8_t klass = 0;
   CallFeatures features{};
@@ -108,20 +110,10 @@ class Balancer {
                                             const PickContext& context) const;
 };
 
-struct BalanceOptions {
-  /// One more than the greatest index that will come.
-  std::size_t upstreams_max = 0;
-  /// Other proxies use the same upstreams: what this one has in flight is only a part.
-  bool shared_upstreams = false;
-};
-
-/// Null when no strategy has that name.
+/// Null when no strategy has that name. `upstreams_max`: one more than the greatest index that will
+/// come.
 [[nodiscard]] std::unique_ptr<Balancer> make_balancer(std::string_view strategy,
-                                                      const BalanceOptions& options);
-[[nodiscard]] inline std::unique_ptr<Balancer> make_balancer(std::string_view strategy,
-                                                             std::size_t upstreams_max) {
-  return make_balancer(strategy, BalanceOptions{.upstreams_max = upstreams_max});
-}
+                                                      std::size_t upstreams_max);
 
 /// The names that make_balancer knows, in the order of the documentation.
 [[nodiscard]] std::span<const std::string_view> balancer_names() noexcept;

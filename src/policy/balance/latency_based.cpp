@@ -84,8 +84,8 @@ class LatencyBased final : public Balancer {
 
 }  // namespace
 
-std::unique_ptr<Balancer> make_latency_based(const BalanceOptions& options) {
-  return std::make_unique<LatencyBased>(options.upstreams_max);
+std::unique_ptr<Balancer> make_latency_based(std::size_t upstreams_max) {
+  return std::make_unique<LatencyBased>(upstreams_max);
 }
 
 }  // namespace sluice::policy

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
 #include "policy/balance/adaptive.hpp"
 #include "policy/balance/size_model.hpp"
 #include "policy/balance/strategies.hpp"
@@ -13,11 +15,13 @@ class Learned final : public Adaptive {
   std::string_view name() const noexcept override { return "learned"; }
 
  private:
-  float size_log(const PickContext& context) const noexcept override {
-    return model_.foretell(stat_class(context.method_class), context.features);
+  float size(const PickContext& context) const noexcept override {
+    const float log = model_.foretell(stat_class(context.method_class), context.features);
+    return log == 0.0F ? 1.0F : std::exp(log);
   }
   void learn_size(const Ticket& ticket, float off, float share) noexcept override {
-    model_.learn(ticket.klass, ticket.features, off + ticket.size_log, share);
+    const float foretold = ticket.size == 1.0F ? 0.0F : std::log(ticket.size);
+    model_.learn(ticket.klass, ticket.features, off + foretold, share);
   }
 
   SizeModel model_;
@@ -25,8 +29,8 @@ class Learned final : public Adaptive {
 
 }  // namespace
 
-std::unique_ptr<Balancer> make_learned(const BalanceOptions& options) {
-  return std::make_unique<Learned>(options);
+std::unique_ptr<Balancer> make_learned(std::size_t upstreams_max) {
+  return std::make_unique<Learned>(upstreams_max);
 }
 
 }  // namespace sluice::policy

@@ -83,8 +83,8 @@ class PeakEwma final : public Balancer {
 
 }  // namespace
 
-std::unique_ptr<Balancer> make_peak_ewma(const BalanceOptions& options) {
-  return std::make_unique<PeakEwma>(options.upstreams_max);
+std::unique_ptr<Balancer> make_peak_ewma(std::size_t upstreams_max) {
+  return std::make_unique<PeakEwma>(upstreams_max);
 }
 
 }  // namespace sluice::policy

@@ -61,12 +61,12 @@ class PowerOfTwo final : public Balancer {
 
 }  // namespace
 
-std::unique_ptr<Balancer> make_random(const BalanceOptions& options) {
-  return std::make_unique<RandomChoice>(options.upstreams_max);
+std::unique_ptr<Balancer> make_random(std::size_t upstreams_max) {
+  return std::make_unique<RandomChoice>(upstreams_max);
 }
 
-std::unique_ptr<Balancer> make_p2c(const BalanceOptions& options) {
-  return std::make_unique<PowerOfTwo>(options.upstreams_max);
+std::unique_ptr<Balancer> make_p2c(std::size_t upstreams_max) {
+  return std::make_unique<PowerOfTwo>(upstreams_max);
 }
 
 }  // namespace sluice::policy

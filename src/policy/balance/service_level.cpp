@@ -6,12 +6,20 @@
 
 namespace sluice::policy {
 
-Tuning g_tuning;
-
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr float kFailureMemorySeconds = 10.0F;
+/// How long what is known stays worth something when no call confirms it.
+constexpr float kIdleMemorySeconds = 60.0F;
+/// Deviations of a short mean that are no chance any more.
+constexpr float kSurprise = 3.5F;
+/// A shorter memory is to be better by so much, as its errors are no less a matter of luck.
+constexpr float kShorterMargin = 0.05F;
+/// Of the logarithm of how many calls a node works on, per call.
+constexpr float kParallelGain = 0.08F;
+/// An error costs its class's ninth decile so many times.
+constexpr float kErrorCost = 10.0F;
 /// A sample this far off counts as no further.
 constexpr float kOffMost = 1.0F;
 
@@ -22,7 +30,7 @@ float seconds_since(std::int64_t then_ns, std::int64_t now_ns) noexcept {
 /// Calls that what is known stands for, faded with the time since the last.
 float worth_of(const UpstreamStats::Class& cell, float calls, std::int64_t now_ns) noexcept {
   const float gap = seconds_since(cell.seen_ns.load(kRelaxed), now_ns);
-  return gap < 0.1F ? calls : calls * std::exp(-gap / static_cast<float>(g_tuning.idle_tau));
+  return gap < 0.1F ? calls : calls * std::exp(-gap / kIdleMemorySeconds);
 }
 
 float root_in(const UpstreamStats::Class& cell, std::size_t memory) noexcept {
@@ -57,14 +65,12 @@ float PeerView::learn_service(UpstreamStats::Class& cell, std::size_t klass, flo
   calls = std::min(calls + share, kMemoryCalls.back());
   for (std::size_t i = 0; i < kMemories; ++i) {
     const float off = std::clamp(root / means[i] - 1.0F, -kOffMost, kOffMost);
-    // Against an even mixture with the usual, as that is how it is going to be used.
     usual.errors[i] += known * (off * off - usual.errors[i]);
     means[i] += means[i] * off * share / std::min(kMemoryCalls[i], calls);
   }
   // The last ten lie too far from the hundred to be of the same node: it has changed.
   const float gap = means[0] / means[2] - 1.0F;
-  const float bound =
-      g_tuning.surprise * g_tuning.surprise * usual.within / (2.0F * kMemoryCalls[0] - 1.0F);
+  const float bound = kSurprise * kSurprise * usual.within / (2.0F * kMemoryCalls[0] - 1.0F);
   if (calls > 1.5F * kMemoryCalls[0] && gap * gap > bound) {
     means[1] = means[2] = means[0];
     calls = kMemoryCalls[0];
@@ -72,6 +78,32 @@ float PeerView::learn_service(UpstreamStats::Class& cell, std::size_t klass, flo
   cell.quick.store({means[0], means[1]});
   cell.slow.store({means[2], calls});
   return 4.0F * std::clamp(root / believed - 1.0F, -0.5F, kOffMost);
+}
+
+void PeerView::learn_parallel(UpstreamStats& stats, float off, float crowded) const noexcept {
+  auto [parallel, usually] = stats.parallel.load();
+  if (parallel <= 0.0F) parallel = usual_parallel_;
+  parallel *= 1.0F - kParallelGain * (crowded - usually) * off;
+  usually += 0.01F * (crowded - usually);
+  stats.parallel.store({std::clamp(parallel, 0.5F, 400.0F), usually});
+}
+
+void PeerView::compare_parallel() noexcept {
+  float sum = 0.0F;
+  float known = 0.0F;
+  for (const Peer& peer : peers_) {
+    if (peer.stats == nullptr) continue;
+    const auto [own, waiting] = peer.stats->parallel.load();
+    if (own <= 0.0F) continue;
+    sum += std::log(own);
+    known += 1.0F;
+  }
+  if (known > 0.0F) usual_parallel_ = std::exp(sum / known);
+  for (Peer& peer : peers_) {
+    if (peer.stats == nullptr) continue;
+    const float slower = 1.0F + peer.total.sum / (peer.total.weight + 1.0F);
+    peer.capacity = parallel(*peer.stats) / std::max(seconds_of(slower), 1e-3F);
+  }
 }
 
 void PeerView::learn_failure(UpstreamStats::Class& cell, bool failed) noexcept {
@@ -92,6 +124,7 @@ void PeerView::compare(std::int64_t now_ns) noexcept {
       peer.total.weight += each.weight;
     }
   }
+  compare_parallel();
   for (std::size_t klass = 0; klass < kStatClasses; ++klass) {
     choose_memory(usual_[klass]);
     compare(klass, now_ns);
@@ -107,9 +140,8 @@ void PeerView::choose_memory(Usual& usual) const noexcept {
   // A shorter one has to be better by more than chance.
   std::size_t best = kMemories - 1;
   for (std::size_t i = kMemories - 1; i-- > 0;) {
-    if (usual.errors[i] < usual.errors[best] * (1.0F - g_tuning.margin)) best = i;
+    if (usual.errors[i] < usual.errors[best] * (1.0F - kShorterMargin)) best = i;
   }
-  if (g_tuning.force >= 0) best = static_cast<std::size_t>(g_tuning.force);
   usual.memory = static_cast<std::uint8_t>(best);
   usual.within = usual.errors[best];
 }
@@ -166,9 +198,8 @@ void PeerView::expect(std::uint32_t index, std::size_t klass, std::int64_t now_n
   const float factor =
       1.0F + (peer.total.sum - mine.sum) / (peer.total.weight - mine.weight + kDoubt);
   const float prior = usual.known ? usual.root * factor : own;
-  const float believed = usual.known && g_tuning.pool > 0
-                             ? usual.between * worth / (usual.between * worth + usual.within)
-                             : 1.0F;
+  const float believed =
+      usual.known ? usual.between * worth / (usual.between * worth + usual.within) : 1.0F;
   const float root = prior + (own - prior) * believed;
   const float seconds = seconds_of(root);
   auto [failing, counted] = cell.failures.load();
@@ -177,7 +208,7 @@ void PeerView::expect(std::uint32_t index, std::size_t klass, std::int64_t now_n
     failing *=
         std::exp(-seconds_since(cell.seen_ns.load(kRelaxed), now_ns) / kFailureMemorySeconds);
     const float p90 = usual_s(klass) * std::exp(1.28F * 4.0F * std::sqrt(usual.within));
-    extra = (seconds + g_tuning.error_cost * p90) * failing / (1.02F - std::min(failing, 1.0F));
+    extra = (seconds + kErrorCost * p90) * failing / (1.02F - std::min(failing, 1.0F));
   }
   cell.expected.store({seconds, extra});
   if (!usual.known) return;

@@ -10,22 +10,6 @@
 
 namespace sluice::policy {
 
-struct Tuning {
-  float surprise = 3.5F;
-  double idle_tau = 60;
-  float parallel_gain = 0.1F;
-  float softmin = 0.1F;
-  float overdue_after = 3;
-  float overdue_gain = 0.7F;
-  float error_cost = 10;
-  float hot = 1;
-  float pool = 1;
-  float idle_wait = 0.15F;
-  int force = -1;
-  float margin = 0.06F;
-};
-extern Tuning g_tuning;
-
 /// Service times are averaged as their fourth roots: for the skewed ones that nodes have, that is
 /// within a few per cent of the best mean for lognormal times and needs a quarter fewer samples
 /// than the logarithm for exponential ones, and costs two square roots.
@@ -55,6 +39,19 @@ class PeerView {
   /// waiting says little. Returns by how much it was off, as a logarithm.
   float learn_service(UpstreamStats::Class& cell, std::size_t klass, float seconds, float share,
                       std::int64_t now_ns) noexcept;
+  /// Did calls that met more work in flight than usual (`crowded`, its share) take longer than
+  /// foretold? Then the node works on fewer at a time than was thought. `off` as from
+  /// learn_service().
+  void learn_parallel(UpstreamStats& stats, float off, float crowded) const noexcept;
+  /// How many calls it seems to work on at a time; as its peers while it has not shown it.
+  [[nodiscard]] float parallel(const UpstreamStats& stats) const noexcept {
+    const float own = stats.parallel.load().first;
+    return own > 0.0F ? own : usual_parallel_;
+  }
+  /// Calls a second, relative to its peers, of a class of which nothing else is known.
+  [[nodiscard]] float capacity(std::uint32_t index) const noexcept {
+    return peers_[index].capacity;
+  }
   /// A call failed or did not.
   static void learn_failure(UpstreamStats::Class& cell, bool failed) noexcept;
 
@@ -75,7 +72,7 @@ class PeerView {
     float within = 0.06F;  ///< relative variance of one sample
     std::array<float, kMemories> errors{0.06F, 0.06F, 0.06F};  ///< mean squares, of each memory
     float tried = 0.0F;       ///< samples behind `errors`, up to a bound
-    std::uint8_t memory = 2;  ///< the best of them
+    std::uint8_t memory = 1;  ///< the best of them
     bool known = false;
   };
   /// A believed relative deviation from the usual, times its weight, and the weight.
@@ -87,13 +84,16 @@ class PeerView {
     UpstreamStats* stats = nullptr;
     std::array<Deviation, kStatClasses> deviations;
     Deviation total;
+    float capacity = 1.0F;
   };
 
   void compare(std::size_t klass, std::int64_t now_ns) noexcept;
   void choose_memory(Usual& usual) const noexcept;
+  void compare_parallel() noexcept;
 
   std::vector<Peer> peers_;
   std::array<Usual, kStatClasses> usual_;
+  float usual_parallel_ = 1.0F;
 };
 
 }  // namespace sluice::policy

@@ -37,12 +37,12 @@ class LeastConnections final : public Balancer {
 
 }  // namespace
 
-std::unique_ptr<Balancer> make_round_robin(const BalanceOptions& options) {
-  return std::make_unique<RoundRobin>(options.upstreams_max);
+std::unique_ptr<Balancer> make_round_robin(std::size_t upstreams_max) {
+  return std::make_unique<RoundRobin>(upstreams_max);
 }
 
-std::unique_ptr<Balancer> make_least_connections(const BalanceOptions& options) {
-  return std::make_unique<LeastConnections>(options.upstreams_max);
+std::unique_ptr<Balancer> make_least_connections(std::size_t upstreams_max) {
+  return std::make_unique<LeastConnections>(upstreams_max);
 }
 
 }  // namespace sluice::policy

@@ -54,8 +54,9 @@ UpstreamStats::InFlight UpstreamStats::in_flight(std::size_t klass,
   const std::uint64_t ages =
       (count * static_cast<std::uint64_t>(now_ns / 1000) - (word >> 16)) & kSum;
   // A clock that was read a moment before the start of a call gives a sum just below zero.
-  const bool negative = ages > kSum / 2;
-  return {static_cast<std::uint32_t>(count), negative ? 0.0 : static_cast<double>(ages) * 1e-6};
+  if (count == 0 || ages > kSum / 2) return {static_cast<std::uint32_t>(count), 0.0F};
+  return {static_cast<std::uint32_t>(count),
+          static_cast<float>(ages) * 1e-6F / static_cast<float>(count)};
 }
 
 }  // namespace sluice::policy

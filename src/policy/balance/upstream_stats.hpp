@@ -64,7 +64,7 @@ class UpstreamStats {
 
   struct InFlight {
     std::uint32_t calls = 0;
-    double ages_s = 0.0;  ///< the sum
+    float age_s = 0.0F;  ///< their mean
   };
 
   /// A call begins: `work_ns` is what it is expected to take of the node's time.

@@ -84,8 +84,8 @@ class Weighted final : public Balancer {
 
 }  // namespace
 
-std::unique_ptr<Balancer> make_weighted(const BalanceOptions& options) {
-  return std::make_unique<Weighted>(options.upstreams_max);
+std::unique_ptr<Balancer> make_weighted(std::size_t upstreams_max) {
+  return std::make_unique<Weighted>(upstreams_max);
 }
 
 }  // namespace sluice::policy

@@ -48,8 +48,8 @@ struct Contestant {
 };
 
 /// The real strategy of that name: one instance per worker, the workers of a proxy sharing
-/// statistics and counts of calls in flight. `shared`: told that other proxies use the upstreams.
-[[nodiscard]] Contestant strategy(std::string_view name, bool shared = false);
+/// statistics and counts of calls in flight.
+[[nodiscard]] Contestant strategy(std::string_view name);
 /// Drawn in proportion to speed, which it is told: stable wherever anything is.
 [[nodiscard]] Contestant random_by_speed();
 

@@ -15,7 +15,7 @@ constexpr std::uint64_t kPickers = 4;
 /// What the proxy does around a strategy.
 class StrategyRouter final : public Router {
  public:
-  StrategyRouter(const Surroundings& around, const std::string& name, bool shared, bool told)
+  StrategyRouter(const Surroundings& around, const std::string& name, bool told)
       : around_(around), workers_of_proxy_(around.deployment.workers), told_speeds_(told) {
     const std::size_t upstreams = around.nodes.size();
     for (std::uint32_t p = 0; p < around.deployment.proxies; ++p) {
@@ -25,9 +25,8 @@ class StrategyRouter final : public Router {
       proxy.latency_s.assign(upstreams, 0.0);
       proxies_.push_back(std::move(proxy));
       for (std::uint32_t w = 0; w < workers_of_proxy_; ++w) {
-        workers_.push_back(
-            {policy::make_balancer(name, {.upstreams_max = upstreams, .shared_upstreams = shared}),
-             derived(around.seed, kPickers, workers_.size())});
+        workers_.push_back({policy::make_balancer(name, upstreams),
+                            derived(around.seed, kPickers, workers_.size())});
       }
     }
   }
@@ -146,15 +145,15 @@ class Clairvoyant final : public Router {
 
 }  // namespace
 
-Contestant strategy(std::string_view name, bool shared) {
-  return {std::string(name), [name = std::string(name), shared](const Surroundings& around) {
-            return std::make_unique<StrategyRouter>(around, name, shared, false);
+Contestant strategy(std::string_view name) {
+  return {std::string(name), [name = std::string(name)](const Surroundings& around) {
+            return std::make_unique<StrategyRouter>(around, name, false);
           }};
 }
 
 Contestant random_by_speed() {
   return {"random by speed", [](const Surroundings& around) {
-            return std::make_unique<StrategyRouter>(around, "random", false, true);
+            return std::make_unique<StrategyRouter>(around, "random", true);
           }};
 }
 
