@@ -18,6 +18,9 @@ using namespace std::chrono_literals;
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr std::int64_t kCompareEveryNs = 100'000'000;
+constexpr std::int64_t kLearnEveryNs = 1'000'000;
+/// With fewer samples each one counts.
+constexpr float kLearnAllBelow = 50.0F;
 constexpr float kRampSeconds = 30.0F;
 constexpr float kRampLeast = 0.1F;
 /// Upstreams up to which all are looked at.
@@ -250,6 +253,11 @@ void Adaptive::learn(const Ticket& ticket, Ended ended, float elapsed_s,
   UpstreamStats& stats = *ticket.stats;
   UpstreamStats::Class& cell = stats.classes[ticket.klass];
   if (ended == Ended::kCancelled) return;
+  // A thousand samples a second of a class tell all there is to know, and cost no more at any rate.
+  if (ended == Ended::kOk && now_ns - cell.seen_ns.load(kRelaxed) < kLearnEveryNs &&
+      cell.slow.load().second >= kLearnAllBelow) {
+    return;
+  }
   PeerView::learn_failure(cell, ended != Ended::kOk);
   if (ended == Ended::kOk) {
     const float seconds = elapsed_s / (ticket.wait_ratio * ticket.size);
