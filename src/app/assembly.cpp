@@ -192,7 +192,15 @@ proxy::UpstreamSpec Assembly::upstream(const config::Config& config,
     if (same_node) next->inherit(*kept);
     if (kept != nullptr) next->hand.take_over(kept->hand);
     kept = std::move(next);
+    kept->obey_hand();
   }
+  kept->classes().configure(
+      {.failure_ratio = upstream.breaker.failure_ratio,
+       .min_calls = static_cast<std::uint32_t>(upstream.breaker.min_calls),
+       .window = upstream.breaker.window,
+       .open = upstream.breaker.open,
+       .open_max = std::max<Duration>(std::chrono::minutes(1), upstream.breaker.open),
+       .half_open = static_cast<std::uint32_t>(upstream.breaker.half_open)});
   return {.name = upstream.name,
           .shared = kept,
           .weight = static_cast<double>(upstream.weight),

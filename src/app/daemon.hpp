@@ -52,6 +52,8 @@ class Daemon final : public health::Observer, public vitals::Observer {
                         const policy::RotationChange& change) override;
   void wrong_chain(const std::string& chain, const health::UpstreamTarget& upstream,
                    std::uint64_t expected, std::uint64_t actual) override;
+  void breaker_changed(const std::string& chain, const health::UpstreamTarget& upstream,
+                       const health::BreakerChange& change) override;
   void first_probed(const health::UpstreamTarget& upstream) override;
 
   void anomaly(const std::string& chain, const std::string& upstream,

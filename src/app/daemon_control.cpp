@@ -27,7 +27,7 @@ using admin::ControlRequest;
 using upstream::Hand;
 
 /// Which of the decisions that can be overridden this build makes at all.
-constexpr bool kHasBreaker = false;
+
 constexpr bool kHasScaler = false;
 
 constexpr std::uint32_t kWeightMax = 1000;
@@ -225,13 +225,13 @@ ControlReply Daemon::set_scale(const Place& place, const std::string& value) {
 
 ControlReply Daemon::set_breaker(const Place& place, const std::string& klass,
                                  const std::string& value) {
-  if (!kHasBreaker) return refusal("this build has no breakers: nothing was changed");
   const auto state = breaker_of(value);
   if (!state) return refusal("a breaker is set to open, close or auto");
   for (std::size_t i = 0; i < ethereum::kMethodClasses; ++i) {
     const std::string_view word = ethereum::word(static_cast<ethereum::MethodClass>(i));
     if (word != klass) continue;
     const Hand::Breaker before = place.upstream->shared->hand.breakers[i].exchange(*state);
+    place.upstream->shared->obey_hand();
     tell_override(place, "breaker_" + klass, std::string(shown(before)),
                   std::string(shown(*state)));
     return done(fmt::format("the breaker of {} for {} is {}",

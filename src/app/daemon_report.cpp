@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "app/breakers.hpp"
 #include "app/daemon.hpp"
 #include "app/json.hpp"
 #include "ethereum/method.hpp"
@@ -127,7 +128,7 @@ std::string upstream_status(const health::UpstreamReport& report, const proxy::U
       R"({{"name":{},"url":"{}://{}:{}","state":"{}","reason":"{}","score":{:.3f},"score_parts":{{"errors":{:.3f},)"
       R"("latency":{:.3f},"freshness":{:.3f},"throttle":{:.3f}}},"head":{},"lag_blocks":{},"consecutive_failures":{},)"
       R"("response_time_ms":{:.3f},"throttled_ms":{},"unbatched_ms":{},"connections":{{"idle":{},"busy":{},"connecting":{},"max":{}}},)"
-      R"("tier":{},"weight":{},"in_flight":{},"override":{},{},"classes":{}}})",
+      R"("tier":{},"weight":{},"in_flight":{},"override":{},{},"classes":{},"breakers":{},"ramp":{:.2f},"recoveries":{},"latest_outage_s":{:.1f}}})",
       json_text(report.name), options.tls ? "https" : "http", options.host, options.port,
       word(report.serving), word(report.reason), report.score.total(), report.score.errors,
       report.score.latency, report.score.freshness, report.score.throttle, report.head, report.lag,
@@ -137,7 +138,8 @@ std::string upstream_status(const health::UpstreamReport& report, const proxy::U
       pool.max, spec != nullptr ? spec->tier : 1,
       report.shared->hand.weight_or(spec != nullptr ? spec->weight : 1),
       report.shared->in_flight.load(), override_status(report.shared->hand), rate_status(rate),
-      figures_status(figures));
+      figures_status(figures), breakers_status(*report.shared, now), report.ramp, report.recoveries,
+      seconds(report.latest_outage));
   return out;
 }
 
@@ -207,6 +209,7 @@ void Daemon::collect(metrics::Emitter& emitter) const {
       emitter.gauge(MetricId::kUpstreamHeadBlock, labels, static_cast<double>(upstream.head));
       emitter.gauge(MetricId::kUpstreamLagBlocks, labels, static_cast<double>(upstream.lag));
       emitter.gauge(MetricId::kUpstreamConsecutiveFailures, labels, upstream.consecutive_failures);
+      collect_breakers(chain.name, upstream.name, *upstream.shared, emitter);
       const PoolCounts pool = pool_counts(*upstream.shared);
       const std::array<std::uint32_t, 4> counts = {pool.idle, pool.busy, pool.connecting, 0};
       for (std::size_t i = 0; i < counts.size(); ++i) {

@@ -16,13 +16,8 @@ constexpr int kChainIdEvery = 15;
 constexpr int kSyncingEvery = 5;
 constexpr Duration kResolveEvery = std::chrono::seconds(30);
 constexpr Duration kResolveAgain = std::chrono::seconds(2);
-/// One that is out or has just failed a probe is looked at at least this often: to know is worth
-/// more than the few probes.
-constexpr Duration kProbeAgain = std::chrono::milliseconds(500);
-/// So much more seldom is an upstream of a later tier probed while an earlier one serves.
-constexpr int kSpareSlowness = 4;
-/// Calls under way that all go unanswered for this long bring the next probe forward.
-constexpr Duration kStalled = std::chrono::seconds(1);
+/// The probe of an upstream whose calls go unanswered is not waited for any longer.
+constexpr Duration kSuspectTimeout = std::chrono::milliseconds(500);
 
 }  // namespace
 
@@ -54,13 +49,7 @@ class Monitor::Chain {
         health_(target_.health, options_of(target_.upstreams)) {
     for (std::size_t i = 0; i < target_.upstreams.size(); ++i) {
       const auto& upstream = target_.upstreams[i];
-      Watched watched;
-      watched.prober = std::make_unique<Prober>(monitor.loop_, upstream.shared);
-      watched.successes = upstream.shared->successes.load();
-      watched.failures = upstream.shared->failures.load();
-      watched.connect_failures = upstream.shared->connect_failures.load();
-      watched.quiet_since = sluice::now();
-      watched_.push_back(std::move(watched));
+      watched_.emplace_back(monitor.loop_, upstream.shared, upstream.interval, sluice::now());
       // An upstream that comes over from an earlier configuration in good standing is not made to
       // prove itself again.
       if (upstream.shared->in_rotation.load() && upstream.shared->verified.load()) {
@@ -73,12 +62,17 @@ class Monitor::Chain {
   }
 
   void tick(TimePoint now) {
+    for (std::size_t i = 0; i < watched_.size(); ++i) gather(i, now);
+    apply(health_.judge(now, monitor_.random_));
     for (std::size_t i = 0; i < watched_.size(); ++i) {
-      watch_progress(i, now);
-      gather(i, now);
+      const auto index = static_cast<std::uint32_t>(i);
       Watched& watched = watched_[i];
+      const policy::Passive& passive = watched.latest().passive;
+      if (passive.successes + passive.failures + passive.throttled > 0)
+        apply(health_.passive(index, passive, now, monitor_.random_));
       if (now >= watched.resolve_at && !watched.resolving) resolve(i, now);
-      if (now >= watched.probe_at && watched.resolved && !watched.prober->busy()) probe(i, now);
+      if (!watched.resolved || watched.prober().busy()) continue;
+      if (watched.due(health_, index, is_spare(i), now, monitor_.random_)) probe(i, now);
     }
     apply(health_.tick(now));
     publish(now);
@@ -103,6 +97,9 @@ class Monitor::Chain {
            .score = health_.score(index, now),
            .head = health_.head(index),
            .lag = health_.standing(index, now).lag,
+           .recoveries = upstream.recoveries(),
+           .latest_outage = upstream.latest_outage(),
+           .ramp = health_.ramp_share(index, now),
            .consecutive_failures = target_.upstreams[i].shared->consecutive_failures.load(),
            .shared = target_.upstreams[i].shared});
     }
@@ -117,27 +114,11 @@ class Monitor::Chain {
     return options;
   }
 
-  struct Watched {
-    std::unique_ptr<Prober> prober;
-    TimePoint probe_at{};
-    TimePoint resolve_at{};
-    /// Since when calls have been under way without one being answered.
-    TimePoint quiet_since{};
-    bool resolving = false;
-    bool resolved = false;
-    bool failing = false;
-    bool hurried = false;
-    int probes = 0;
-    std::uint64_t successes = 0;
-    std::uint64_t failures = 0;
-    std::uint64_t connect_failures = 0;
-  };
-
   void resolve(std::size_t i, TimePoint now) {
     watched_[i].resolve_at = now + kResolveEvery;
     watched_[i].resolving = true;
     monitor_.resolver_.resolve(
-        {target_.upstreams[i].shared, watched_[i].prober->own()},
+        {target_.upstreams[i].shared, watched_[i].prober().own()},
         [this, i, alive = std::weak_ptr<int>(alive_)](bool found) {
           if (alive.expired()) return;
           watched_[i].resolving = false;
@@ -158,30 +139,30 @@ class Monitor::Chain {
 
   void probe(std::size_t i, TimePoint now) {
     Watched& watched = watched_[i];
-    const double jitter = 0.9 + 0.2 * monitor_.random_.uniform();
-    const bool well =
-        health_.serving(static_cast<std::uint32_t>(i)) == policy::Serving::kIn && !watched.failing;
-    const UpstreamTarget& target = target_.upstreams[i];
-    const Duration interval = well ? target.interval : std::min(target.interval, kProbeAgain);
-    watched.probe_at =
-        now + std::chrono::duration_cast<Duration>(interval * slowness(target.tier) * jitter);
-    const bool ask_chain_id = !health_.upstream(static_cast<std::uint32_t>(i)).proven() ||
-                              watched.probes % kChainIdEvery == 0;
-    const bool ask_syncing = watched.probes % kSyncingEvery == 0;
+    const policy::UpstreamHealth& upstream = health_.upstream(static_cast<std::uint32_t>(i));
+    const auto klass = upstream.probe_class();
+    const ClassProbe ask = klass ? class_probe(*klass) : ClassProbe{};
+    const Prober::Questions questions{
+        .chain_id = !upstream.proven() || watched.probes % kChainIdEvery == 0,
+        .syncing = watched.probes % kSyncingEvery == 0,
+        .class_method = ask.method,
+        .class_params = ask.params};
     ++watched.probes;
-    watched.prober->probe(ask_chain_id, ask_syncing, target.timeout,
-                          [this, i, now](const ProbeResult& result) { probed(i, result, now); });
+    const bool suspect = (health_.suspects() & policy::bit_of(i)) != 0;
+    const Duration timeout = target_.upstreams[i].timeout;
+    watched.prober().probe(questions, suspect ? std::min(timeout, kSuspectTimeout) : timeout,
+                           [this, i, now](const ProbeResult& result) { probed(i, result, now); });
   }
 
   /// An upstream that is not called while others are well need not be known as closely.
-  [[nodiscard]] int slowness(std::uint32_t tier) const {
+  [[nodiscard]] bool is_spare(std::size_t upstream) const {
     for (std::size_t i = 0; i < target_.upstreams.size(); ++i) {
-      if (target_.upstreams[i].tier < tier &&
+      if (target_.upstreams[i].tier < target_.upstreams[upstream].tier &&
           health_.serving(static_cast<std::uint32_t>(i)) == policy::Serving::kIn) {
-        return kSpareSlowness;
+        return true;
       }
     }
-    return 1;
+    return false;
   }
 
   void probed(std::size_t i, const ProbeResult& result, TimePoint started) {
@@ -190,11 +171,7 @@ class Monitor::Chain {
     const ProbeOutcome outcome = wrong ? ProbeOutcome::kWrongChain : result.outcome;
     monitor_.observer_.probed(target_.name, target_.upstreams[i].name, outcome, time - started,
                               result.calls);
-    watched_[i].failing = outcome != ProbeOutcome::kOk && outcome != ProbeOutcome::kThrottled;
-    if (watched_[i].failing) {
-      watched_[i].probe_at = std::min(watched_[i].probe_at,
-                                      started + kProbeAgain * slowness(target_.upstreams[i].tier));
-    }
+    watched_[i].probe_ended(outcome != ProbeOutcome::kOk && outcome != ProbeOutcome::kThrottled);
     if (wrong) {
       take_wrong_chain(i, *result.chain_id, time);
     } else if (outcome == ProbeOutcome::kOk) {
@@ -202,7 +179,7 @@ class Monitor::Chain {
     } else if (outcome != ProbeOutcome::kThrottled) {
       const auto failure = outcome == ProbeOutcome::kConnect   ? policy::ProbeFailure::kConnect
                            : outcome != ProbeOutcome::kTimeout ? policy::ProbeFailure::kBadReply
-                           : silent(i, started)                ? policy::ProbeFailure::kSilent
+                           : watched_[i].silent_since(started) ? policy::ProbeFailure::kSilent
                                                                : policy::ProbeFailure::kTimeout;
       // The name may point elsewhere by now.
       if (outcome == ProbeOutcome::kConnect)
@@ -246,7 +223,10 @@ class Monitor::Chain {
                            {.head = result.head,
                             .chain_verified = result.chain_id.has_value(),
                             .syncing = result.syncing,
-                            .latency = result.latency},
+                            .latency = result.latency,
+                            // A class that no probe can ask is taken to be like the rest.
+                            .representative = health_.upstream(index).probe_class().has_value(),
+                            .class_time = result.class_time},
                            now, monitor_.random_));
     upstream::Shared& shared = *target_.upstreams[i].shared;
     if (result.head > shared.head.load() || shared.head.load() > health_.chain_head() + 16)
@@ -255,41 +235,18 @@ class Monitor::Chain {
     // A good probe clears the suspicion that live traffic raised.
     shared.consecutive_connect_failures.store(0);
     shared.consecutive_failures.store(0);
-  }
-
-  /// Whether calls were under way all the time since `started` and none was answered.
-  [[nodiscard]] bool silent(std::size_t i, TimePoint started) const {
-    const upstream::Shared& shared = *target_.upstreams[i].shared;
-    return shared.in_flight.load() != 0 && watched_[i].quiet_since <= started &&
-           shared.successes.load() == watched_[i].successes;
-  }
-
-  void watch_progress(std::size_t i, TimePoint now) {
-    Watched& watched = watched_[i];
-    const upstream::Shared& shared = *target_.upstreams[i].shared;
-    if (shared.in_flight.load() == 0 || shared.successes.load() != watched.successes) {
-      watched.quiet_since = now;
-      watched.hurried = false;
-    } else if (!watched.hurried && now - watched.quiet_since >= kStalled) {
-      watched.hurried = true;
-      watched.probe_at = std::min(watched.probe_at, now);
-    }
+    shared.failing_classes.store(0);
   }
 
   void gather(std::size_t i, TimePoint now) {
-    Watched& watched = watched_[i];
-    const upstream::Shared& shared = *target_.upstreams[i].shared;
-    const auto delta = [](std::uint64_t& last, std::uint64_t current) {
-      return static_cast<std::uint32_t>(current - std::exchange(last, current));
-    };
-    policy::Passive passive{
-        .successes = delta(watched.successes, shared.successes.load()),
-        .failures = delta(watched.failures, shared.failures.load()),
-        .connect_failures = delta(watched.connect_failures, shared.connect_failures.load()),
-        .consecutive_failures = shared.consecutive_failures.load()};
-    if (passive.successes == 0 && passive.failures == 0) return;
-    passive.consecutive_failures = std::min(passive.consecutive_failures, passive.failures);
-    apply(health_.passive(static_cast<std::uint32_t>(i), passive, now, monitor_.random_));
+    const auto index = static_cast<std::uint32_t>(i);
+    watched_[i].follow_progress(now);
+    health_.traffic(index, watched_[i].gather().classes, now);
+    const std::uint64_t head = target_.upstreams[i].shared->head.load();
+    if (head > health_.head(index)) health_.head_told(index, head, now);
+    BreakerChange change;
+    while (watched_[i].next_breaker_change(change, now))
+      monitor_.observer_.breaker_changed(target_.name, target_.upstreams[i], change);
   }
 
   void apply(std::span<const policy::RotationChange> changes) {
@@ -298,6 +255,7 @@ class Monitor::Chain {
       if (change.to != policy::Serving::kOut) {
         shared.consecutive_failures.store(0);
         shared.consecutive_connect_failures.store(0);
+        shared.failing_classes.store(0);
       }
       shared.in_rotation.store(change.to != policy::Serving::kOut);
       // From here on it is given more step by step.
@@ -313,6 +271,7 @@ class Monitor::Chain {
       const auto index = static_cast<std::uint32_t>(i);
       upstream::Shared& shared = *target_.upstreams[i].shared;
       shared.score.store(health_.score(index, now).total());
+      shared.ramp.store(health_.ramp_share(index, now));
       shared.lag.store(health_.standing(index, now).lag);
       const policy::UpstreamHealth& upstream = health_.upstream(index);
       shared.verified.store(upstream.proven());

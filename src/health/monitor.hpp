@@ -10,6 +10,7 @@
 #include "base/random.hpp"
 #include "health/prober.hpp"
 #include "health/resolver.hpp"
+#include "health/watched.hpp"
 #include "net/loop.hpp"
 #include "policy/chain_health.hpp"
 #include "upstream/shared.hpp"
@@ -56,6 +57,8 @@ class Observer {
   /// It has begun to answer for another chain.
   virtual void wrong_chain(const std::string& chain, const UpstreamTarget& upstream,
                            std::uint64_t expected, std::uint64_t actual) = 0;
+  virtual void breaker_changed(const std::string& chain, const UpstreamTarget& upstream,
+                               const BreakerChange& change) = 0;
   /// Its first probe has ended, well or not: calls may have waited for that.
   virtual void first_probed(const UpstreamTarget& upstream) = 0;
 };
@@ -68,6 +71,9 @@ struct UpstreamReport {
   policy::ScoreParts score;
   std::uint64_t head = 0;
   std::uint64_t lag = 0;
+  std::uint64_t recoveries = 0;
+  Duration latest_outage{0};  ///< how long it was out before it came back last
+  double ramp = 1.0;          ///< share of its usual calls that it is given
   std::uint32_t consecutive_failures = 0;
   std::shared_ptr<upstream::Shared> shared;
 };

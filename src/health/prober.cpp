@@ -4,7 +4,9 @@
 #include <array>
 #include <utility>
 
+#include "ethereum/classify.hpp"
 #include "ethereum/hex.hpp"
+#include "ethereum/method.hpp"
 #include "jsonrpc/reply.hpp"
 
 namespace sluice::health {
@@ -50,11 +52,13 @@ void Prober::stop() {
   connection->close(upstream::CloseReason::kRetired);
 }
 
-void Prober::probe(bool ask_chain_id, bool ask_syncing, Duration timeout, Done done) {
+void Prober::probe(const Questions& questions, Duration timeout, Done done) {
+  questions_ = questions;
   steps_.clear();
-  if (ask_chain_id) steps_.push_back(Step::kChainId);
+  if (questions.chain_id) steps_.push_back(Step::kChainId);
   steps_.push_back(Step::kBlockNumber);
-  if (ask_syncing) steps_.push_back(Step::kSyncing);
+  if (questions.syncing) steps_.push_back(Step::kSyncing);
+  if (!questions.class_method.empty()) steps_.push_back(Step::kClass);
   step_ = 0;
   timeout_ = timeout;
   result_ = {};
@@ -67,25 +71,40 @@ void Prober::next() {
     finish(ProbeOutcome::kOk);
     return;
   }
-  constexpr std::array<std::string_view, 3> kMethods = {"eth_chainId", "eth_blockNumber",
-                                                        "eth_syncing"};
-  send(kMethods[static_cast<std::size_t>(steps_[step_])]);
+  send();
 }
 
-void Prober::send(std::string_view method) {
+void Prober::send() {
+  const std::array<std::string_view, 4> methods = {"eth_chainId", "eth_blockNumber", "eth_syncing",
+                                                   questions_.class_method};
+  const Step step = steps_[step_];
   sent_at_ = now();
   ++result_.calls;
   if (connection_ == nullptr || connection_->state() != upstream::Connection::State::kIdle) {
     connection_ = new upstream::Connection(loop_, own_, owner_);
     connection_->connect(sent_at_);
   }
-  connection_->start({++id_, method, "[]"}, *this, sent_at_ + timeout_);
+  connection_->start({++id_, methods[static_cast<std::size_t>(step)],
+                      step == Step::kClass ? questions_.class_params : "[]"},
+                     *this, sent_at_ + timeout_);
 }
 
 bool Prober::judge(const upstream::ReplyHead& head, std::string_view body) {
   const auto view = jsonrpc::parse_reply(body);
-  sound_ = view.valid && jsonrpc::id_equals(view.id, id_) && !view.is_error && head.status == 200;
+  const bool own = view.valid && jsonrpc::id_equals(view.id, id_);
+  sound_ = own && !view.is_error && head.status == 200;
   throttled_ = head.status == 429;
+  faultless_ = sound_;
+  if (own && view.is_error && step_ < steps_.size() && steps_[step_] == Step::kClass) {
+    const auto outcome =
+        ethereum::classify(ethereum::find(questions_.class_method), {.http_status = head.status,
+                                                                     .is_error = true,
+                                                                     .code = view.code,
+                                                                     .message = view.message,
+                                                                     .data = view.data,
+                                                                     .result = {}});
+    faultless_ = !ethereum::action(outcome).counts_as_failure;
+  }
   reply_.assign(sound_ ? view.result : std::string_view());
   return sound_;
 }
@@ -95,13 +114,17 @@ void Prober::on_reply() {
     finish(ProbeOutcome::kThrottled);
     return;
   }
-  if (steps_[step_] == Step::kBlockNumber) result_.latency = now() - sent_at_;
+  const Step step = steps_[step_];
+  if (step == Step::kBlockNumber) result_.latency = now() - sent_at_;
+  if (step == Step::kClass) result_.class_time = now() - sent_at_;
   // eth_syncing is missing on some nodes; what it says is a hint only.
-  if (steps_[step_] != Step::kSyncing && (!sound_ || !take(reply_))) {
+  const bool told = step == Step::kSyncing || (step == Step::kClass && faultless_) ||
+                    (step != Step::kClass && sound_ && take(reply_));
+  if (!told) {
     finish(ProbeOutcome::kBadReply);
     return;
   }
-  if (steps_[step_] == Step::kSyncing) result_.syncing = sound_ && reply_.starts_with('{');
+  if (step == Step::kSyncing) result_.syncing = sound_ && reply_.starts_with('{');
   ++step_;
   next();
 }
@@ -122,9 +145,7 @@ void Prober::on_failure(const upstream::Failure& failure) {
   using Kind = upstream::Failure::Kind;
   connection_ = nullptr;
   if (failure.stale) {
-    send(steps_[step_] == Step::kChainId       ? "eth_chainId"
-         : steps_[step_] == Step::kBlockNumber ? "eth_blockNumber"
-                                               : "eth_syncing");
+    send();
     return;
   }
   const bool connect = failure.kind == Kind::kConnect || failure.kind == Kind::kConnectTimeout ||

@@ -35,11 +35,13 @@ struct ProbeResult {
   std::uint32_t calls = 0;
   /// Of the eth_blockNumber exchange.
   Duration latency{0};
+  /// Of the exchange in the class that was asked for; zero when none was.
+  Duration class_time{0};
 };
 
 /// Probes one upstream on a connection of its own: eth_chainId while that is not proven and now and
-/// then again, eth_blockNumber, eth_syncing now and then. One probe at a time. Control thread only;
-/// owned by the monitor.
+/// then again, eth_blockNumber, eth_syncing now and then, and a call of a class that failed. One
+/// probe at a time. Control thread only; owned by the monitor.
 class Prober final : public upstream::AttemptSink {
  public:
   using Done = std::function<void(const ProbeResult&)>;
@@ -50,7 +52,13 @@ class Prober final : public upstream::AttemptSink {
   /// What DNS answers go to.
   [[nodiscard]] const std::shared_ptr<upstream::Shared>& own() const noexcept { return own_; }
   [[nodiscard]] bool busy() const noexcept { return done_ != nullptr; }
-  void probe(bool ask_chain_id, bool ask_syncing, Duration timeout, Done done);
+  struct Questions {
+    bool chain_id = false;
+    bool syncing = false;
+    /// Of a method class; empty: none. They outlive the probe.
+    std::string_view class_method, class_params;
+  };
+  void probe(const Questions& questions, Duration timeout, Done done);
   void stop();
 
   [[nodiscard]] bool judge(const upstream::ReplyHead& head, std::string_view body) override;
@@ -61,11 +69,11 @@ class Prober final : public upstream::AttemptSink {
   [[nodiscard]] bool stream_end() override { return false; }
 
  private:
-  enum class Step : std::uint8_t { kChainId, kBlockNumber, kSyncing };
+  enum class Step : std::uint8_t { kChainId, kBlockNumber, kSyncing, kClass };
   class Owner;
 
   void next();
-  void send(std::string_view method);
+  void send();
   void finish(ProbeOutcome outcome);
   [[nodiscard]] bool take(std::string_view result);
 
@@ -81,7 +89,10 @@ class Prober final : public upstream::AttemptSink {
   Duration timeout_{0};
   TimePoint sent_at_{};
   std::uint64_t id_ = 0;
+  Questions questions_;
   bool sound_ = false;
+  /// The reply shows no fault of the node's, be it an error.
+  bool faultless_ = false;
   bool throttled_ = false;
   std::string reply_;
 };

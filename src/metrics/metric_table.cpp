@@ -62,6 +62,10 @@ constexpr std::array<Metric, kMetricCount> kTable = {{
    "Health checks finished."},
   {Id::kHealthCheckDuration, "health_check_duration_seconds", kHistogram, {"chain", "upstream"}, "seconds", "health_check",
    "Time of a health check."},
+  {Id::kBreakerState, "breaker_state", kGauge, {"chain", "upstream", "class", "state"}, "", kCollector,
+   "1 for the state of the breaker of a method class, 0 for every other state; classes that were called."},
+  {Id::kBreakerTransitions, "breaker_transitions_total", kCounter, {"chain", "upstream", "class", "to"}, "", kCollector,
+   "Times the breaker of a method class came into a state."},
   // Pools.
   {Id::kPoolConnections, "pool_connections", kGauge, {"chain", "upstream", "state"}, "", kCollector,
    "Connections to the upstream, by state."},

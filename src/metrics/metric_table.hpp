@@ -35,6 +35,8 @@ enum class MetricId : std::uint8_t {
   kChainHeadBlock,
   kHealthChecks,
   kHealthCheckDuration,
+  kBreakerState,
+  kBreakerTransitions,
   kPoolConnections,
   kPoolConnectionsCreated,
   kPoolConnectionsClosed,
@@ -79,7 +81,7 @@ struct Metric {
   MetricId id;
   std::string_view name;  ///< without the prefix
   MetricType type;
-  std::array<std::string_view, 3> label_names;  ///< empty ones at the end
+  std::array<std::string_view, 4> label_names;  ///< empty ones at the end
   std::string_view unit;                        ///< "" for a plain count
   std::string_view probe;  ///< the function of WorkerMetrics that feeds it, kCollector or kBuiltIn
   std::string_view help;

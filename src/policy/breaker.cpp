@@ -10,6 +10,7 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr double kJitter = 0.2;
 constexpr std::uint32_t kPermitsMax = 255;
 constexpr std::uint32_t kTimesMax = 15;
+constexpr std::uint32_t kCleanCalls = 64;
 /// A breaker that was closed for so many open times has a clean record.
 constexpr std::int64_t kForgiveFactor = 6;
 
@@ -101,13 +102,13 @@ struct Breaker::Counts {
 
 void Breaker::configure(const BreakerOptions& options) noexcept {
   const auto ms = [](Duration d) { return std::max<std::int64_t>(1, d.count() / 1'000'000); };
-  half_window_ns_ = std::max<std::int64_t>(1'000'000, options.window.count() / 2);
-  open_ms_ = ms(options.open);
-  open_max_ms_ = std::max(open_ms_, ms(options.open_max));
-  failure_ratio_ = static_cast<float>(options.failure_ratio);
+  slots_per_ns_.store(2.0 / std::max(1e6, static_cast<double>(options.window.count())), kRelaxed);
+  open_ms_.store(ms(options.open), kRelaxed);
+  open_max_ms_.store(std::max(ms(options.open), ms(options.open_max)), kRelaxed);
+  failure_ratio_.store(static_cast<float>(options.failure_ratio), kRelaxed);
   // More than that many are not counted.
-  min_calls_ = std::clamp(options.min_calls, 1U, 60'000U);
-  half_open_ = std::clamp(options.half_open, 1U, kPermitsMax);
+  min_calls_.store(std::clamp(options.min_calls, 1U, 60'000U), kRelaxed);
+  half_open_.store(std::clamp(options.half_open, 1U, kPermitsMax), kRelaxed);
 }
 
 bool Breaker::ready(TimePoint now) const noexcept {
@@ -119,7 +120,8 @@ bool Breaker::ready(TimePoint now) const noexcept {
   if (control.forced != BreakerOverride::kNone) return control.forced == BreakerOverride::kClosed;
   if (control.state == BreakerState::kClosed) return true;
   const bool time_over = ms_between(ms_of(now), control.at_ms) >= 0;
-  return time_over || (control.state == BreakerState::kHalfOpen && control.permits < half_open_);
+  return time_over ||
+         (control.state == BreakerState::kHalfOpen && control.permits < half_open_.load(kRelaxed));
 }
 
 BreakerPass Breaker::take(TimePoint now) noexcept {
@@ -141,11 +143,11 @@ BreakerPass Breaker::take(TimePoint now) noexcept {
     } else if (time_over) {
       // Calls that never came back must not keep it half-open for ever.
       control.permits = 0;
-    } else if (control.permits >= half_open_) {
+    } else if (control.permits >= half_open_.load(kRelaxed)) {
       return {.allowed = false};
     }
     ++control.permits;
-    control.at_ms = time + static_cast<std::uint64_t>(open_ms_);
+    control.at_ms = time + static_cast<std::uint64_t>(open_ms_.load(kRelaxed));
     if (control_.compare_exchange_weak(word, control.word(), kRelaxed)) {
       return {.allowed = true, .probe = true, .round = static_cast<std::uint8_t>(control.round)};
     }
@@ -160,13 +162,20 @@ bool Breaker::record(BreakerPass pass, BreakerOutcome outcome, TimePoint now,
 }
 
 std::uint32_t Breaker::slot_of(TimePoint now) const noexcept {
-  return static_cast<std::uint32_t>(now.time_since_epoch().count() / half_window_ns_) &
-         Counts::kSlotMask;
+  const double slots =
+      static_cast<double>(now.time_since_epoch().count()) * slots_per_ns_.load(kRelaxed);
+  return static_cast<std::uint32_t>(static_cast<std::int64_t>(slots)) & Counts::kSlotMask;
 }
 
 Breaker::Counts Breaker::count(bool failed, TimePoint now) noexcept {
   const std::uint32_t slot = slot_of(now);
   std::uint64_t word = counts_.load(kRelaxed);
+  if (!failed) {
+    // Of a clean past this much is enough, and as long as all is well nobody writes.
+    const Counts known = Counts::of(word);
+    const std::uint32_t enough = std::max(kCleanCalls, min_calls_.load(kRelaxed)) * Counts::kOne;
+    if (known.failed == 0 && known.slot == slot && known.ok >= enough) return known;
+  }
   for (;;) {
     Counts counts = Counts::of(word);
     counts.move_to(slot);
@@ -178,15 +187,16 @@ Breaker::Counts Breaker::count(bool failed, TimePoint now) noexcept {
 bool Breaker::judge_closed(bool failed, TimePoint now, Random& random) noexcept {
   const Counts counts = count(failed, now);
   if (!failed) return false;
-  const bool many = counts.ok + counts.failed >= min_calls_ * Counts::kOne;
-  const bool over = many && counts.share() >= static_cast<double>(failure_ratio_);
-  if (!over && counts.run < std::min(min_calls_, Counts::kRunMost)) return false;
+  const bool many = counts.ok + counts.failed >= min_calls_.load(kRelaxed) * Counts::kOne;
+  const bool over = many && counts.share() >= static_cast<double>(failure_ratio_.load(kRelaxed));
+  if (!over && counts.run < std::min(min_calls_.load(kRelaxed), Counts::kRunMost)) return false;
   const std::uint64_t time = ms_of(now);
   std::uint64_t word = control_.load(kRelaxed);
   for (;;) {
     Control control = Control::of(word);
     if (control.state != BreakerState::kClosed) return false;
-    if (ms_between(time, control.at_ms) >= kForgiveFactor * open_ms_) control.times = 0;
+    if (ms_between(time, control.at_ms) >= kForgiveFactor * open_ms_.load(kRelaxed))
+      control.times = 0;
     control.state = BreakerState::kOpen;
     control.at_ms = time + open_ms(control.times, random);
     control.times = std::min(control.times + 1, kTimesMax);
@@ -208,7 +218,7 @@ bool Breaker::judge_probe(BreakerPass pass, BreakerOutcome outcome, TimePoint no
       control.at_ms = time + open_ms(control.times, random);
       control.times = std::min(control.times + 1, kTimesMax);
       changed = true;
-    } else if (outcome == BreakerOutcome::kOk && ++control.good >= half_open_) {
+    } else if (outcome == BreakerOutcome::kOk && ++control.good >= half_open_.load(kRelaxed)) {
       control.state = BreakerState::kClosed;
       control.at_ms = time;
       changed = true;
@@ -221,7 +231,8 @@ bool Breaker::judge_probe(BreakerPass pass, BreakerOutcome outcome, TimePoint no
 }
 
 std::uint64_t Breaker::open_ms(std::uint32_t times, Random& random) const noexcept {
-  const std::int64_t most = std::min(open_max_ms_, open_ms_ << std::min(times, kTimesMax));
+  const std::int64_t most =
+      std::min(open_max_ms_.load(kRelaxed), open_ms_.load(kRelaxed) << std::min(times, kTimesMax));
   // Shortened at random, so that breakers that opened together do not all try together.
   const double share = 1.0 - kJitter * random.uniform();
   return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(static_cast<double>(most) * share));
@@ -251,6 +262,10 @@ BreakerState Breaker::state() const noexcept {
   if (control.forced == BreakerOverride::kOpen) return BreakerState::kOpen;
   if (control.forced == BreakerOverride::kClosed) return BreakerState::kClosed;
   return control.state;
+}
+
+std::uint32_t Breaker::round() const noexcept {
+  return Control::of(control_.load(kRelaxed)).round;
 }
 
 Duration Breaker::opens_in(TimePoint now) const noexcept {

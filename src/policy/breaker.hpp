@@ -58,7 +58,7 @@ class Breaker {
   Breaker(const Breaker&) = delete;
   Breaker& operator=(const Breaker&) = delete;
 
-  /// Before it is shared.
+  /// Any time; what is under way goes on by the new numbers.
   void configure(const BreakerOptions& options) noexcept;
 
   /// Whether a call would be let through now; changes nothing.
@@ -75,6 +75,9 @@ class Breaker {
   /// As calls see it: the override counts. An open one whose time is over still is open until a
   /// call comes.
   [[nodiscard]] BreakerState state() const noexcept;
+  /// Goes up by one, round a circle of 16, with each half-open time: who looks now and then sees
+  /// that it has tried meanwhile.
+  [[nodiscard]] std::uint32_t round() const noexcept;
   /// When an open one lets the next call through; now or earlier where it is not open.
   [[nodiscard]] Duration opens_in(TimePoint now) const noexcept;
   /// Share of failed calls lately, and how many they were.
@@ -94,13 +97,14 @@ class Breaker {
 
   std::atomic<std::uint64_t> control_{0};
   std::atomic<std::uint64_t> counts_{0};
-  // Read only once shared.
-  std::int64_t half_window_ns_ = 5'000'000'000;
-  std::int64_t open_ms_ = 5000;
-  std::int64_t open_max_ms_ = 60'000;
-  float failure_ratio_ = 0.5F;
-  std::uint32_t min_calls_ = 10;
-  std::uint32_t half_open_ = 3;
+  // Written by configure() alone.
+  /// Half windows per nanosecond: a division would cost as much as all the rest.
+  std::atomic<double> slots_per_ns_{1.0 / 5e9};
+  std::atomic<std::int64_t> open_ms_{5000};
+  std::atomic<std::int64_t> open_max_ms_{60'000};
+  std::atomic<float> failure_ratio_{0.5F};
+  std::atomic<std::uint32_t> min_calls_{10};
+  std::atomic<std::uint32_t> half_open_{3};
 };
 
 /// Of the upstreams that could take a call, those whose breakers let it through; all of them when

@@ -64,15 +64,14 @@ std::span<const RotationChange> ChainHealth::passive(std::uint32_t upstream, con
   return settle(now);
 }
 
-std::span<const RotationChange> ChainHealth::traffic(std::uint32_t upstream,
-                                                     std::span<const ClassTraffic> classes,
-                                                     TimePoint now, Random& random) {
-  outliers_.report(upstream, classes, now);
-  const bool tender = upstreams_[upstream].ramp_share(now) < 1.0;
-  const Finding finding = outliers_.judge(upstream, well_, tender, now);
-  suspects_ &= ~bit_of(upstream);
-  if (finding.what == Outlier::kSilent) suspects_ |= bit_of(upstream);
-  upstreams_[upstream].outlier(finding, now, random);
+std::span<const RotationChange> ChainHealth::judge(TimePoint now, Random& random) {
+  suspects_ = 0;
+  for (std::size_t i = 0; i < upstreams_.size(); ++i) {
+    UpstreamHealth& health = upstreams_[i];
+    const Finding finding = outliers_.judge(i, well_, health.ramp_share(now) < 1.0, now);
+    if (finding.what == Outlier::kSilent) suspects_ |= bit_of(i);
+    health.outlier(finding, now, random);
+  }
   return settle(now);
 }
 
@@ -84,7 +83,7 @@ std::uint32_t ChainHealth::run_limit(std::size_t upstream, const Passive& calls)
   constexpr double kRateMin = 0.01;
   constexpr std::uint32_t kNever = 1'000'000;
   const std::uint32_t usual = upstreams_[upstream].options().failures_max;
-  if (std::popcount(calls.failing_classes) == 1 && outliers_.classes_in_use(upstream) > 1) {
+  if (std::popcount(calls.failing_classes) == 1 && !outliers_.one_class_in_use(upstream)) {
     return kNever;
   }
   const double rate = std::max(kRateMin, outliers_.peer_failure_share(upstream, well_));

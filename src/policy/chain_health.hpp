@@ -64,11 +64,14 @@ class ChainHealth {
                                               Random& random);
   std::span<const RotationChange> passive(std::uint32_t upstream, const Passive& calls,
                                           TimePoint now, Random& random);
-  /// What live calls did since the last report, by method class, and how many are in flight: judged
-  /// against the upstream's peers. At each tick, for every upstream, before passive().
-  std::span<const RotationChange> traffic(std::uint32_t upstream,
-                                          std::span<const ClassTraffic> classes, TimePoint now,
-                                          Random& random);
+  /// What live calls did since the last report, by method class, and how many are in flight. At
+  /// each tick, for every upstream, before judge().
+  void traffic(std::uint32_t upstream, std::span<const ClassTraffic> classes,
+               TimePoint now) noexcept {
+    outliers_.report(upstream, classes, now);
+  }
+  /// Each against its peers, by what traffic() told of them all: at each tick, before passive().
+  std::span<const RotationChange> judge(TimePoint now, Random& random);
   /// About every 100 ms.
   std::span<const RotationChange> tick(TimePoint now);
 
@@ -92,6 +95,13 @@ class ChainHealth {
     return upstreams_[index];
   }
   [[nodiscard]] ScoreParts score(std::uint32_t upstream, TimePoint now) const noexcept;
+  /// A live reply told the upstream's head: it counts as a probe's would, and judges nobody.
+  void head_told(std::uint32_t upstream, std::uint64_t head, TimePoint now) noexcept {
+    if (upstreams_[upstream].proven()) heads_.report(upstream, head, now);
+  }
+  [[nodiscard]] HeadAge head_age(std::uint32_t upstream) const noexcept {
+    return heads_.age(upstream);
+  }
   [[nodiscard]] std::uint64_t chain_head() const noexcept { return heads_.chain_head(); }
   [[nodiscard]] std::uint64_t head(std::uint32_t upstream) const noexcept {
     return heads_.head(upstream);

@@ -90,6 +90,14 @@ Duration HeadTracker::patience(const Mark& mark) const noexcept {
   return std::max(options_.frozen_time, std::chrono::duration_cast<Duration>(twice));
 }
 
+HeadAge HeadTracker::age(std::size_t upstream) const noexcept {
+  const Mark& mark = marks_[upstream];
+  return {.told_at = mark.reported_at,
+          .moved_at = mark.moved_at,
+          .block_time =
+              std::chrono::duration_cast<Duration>(std::chrono::duration<double>(mark.usual_s))};
+}
+
 HeadStanding HeadTracker::standing(std::size_t upstream, TimePoint now) const noexcept {
   const Mark& mark = marks_[upstream];
   if (!mark.known) return {};

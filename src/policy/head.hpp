@@ -39,6 +39,13 @@ struct HeadStanding {
   bool distrusted = false;  ///< alone and far ahead of all others
 };
 
+/// How fresh the knowledge of an upstream's head is.
+struct HeadAge {
+  TimePoint told_at{};
+  TimePoint moved_at{};
+  Duration block_time{0};
+};
+
 /// The head of a chain out of what its upstreams report, without trusting any one of them. With
 /// three or more voices it is the highest report, but at most `tolerance` above the second highest:
 /// a single liar moves it by that much. With two the higher one counts, since nobody can tell who
@@ -60,6 +67,8 @@ class HeadTracker {
   [[nodiscard]] std::uint64_t head(std::size_t upstream) const noexcept {
     return marks_[upstream].head;
   }
+  /// When it was last told and last rose, and what lies between its blocks; zero while not known.
+  [[nodiscard]] HeadAge age(std::size_t upstream) const noexcept;
   [[nodiscard]] HeadStanding standing(std::size_t upstream, TimePoint now) const noexcept;
 
  private:

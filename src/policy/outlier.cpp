@@ -30,6 +30,8 @@ constexpr double kRiseAlarm = 1.0;
 constexpr double kRiseSecondsMax = 1.0;
 constexpr double kRisePerCall = 0.2;
 constexpr double kRiseMost = 2.5;
+/// So many calls of one class only are not by chance.
+constexpr std::uint32_t kOneClassCalls = 20;
 /// Up to so many calls a smaller margin holds.
 constexpr std::uint32_t kFewCalls = 40;
 constexpr double kFewMargin = 0.03;
@@ -279,10 +281,11 @@ double OutlierDetector::peer_failure_share(std::size_t upstream, UpstreamSet pee
   return others.calls == 0 ? 0.0 : static_cast<double>(others.failed) / others.calls;
 }
 
-std::size_t OutlierDetector::classes_in_use(std::size_t upstream) const noexcept {
-  const auto& classes = states_[upstream].window.span(TrafficWindow::kLong).by_class;
-  return static_cast<std::size_t>(
-      std::ranges::count_if(classes, [](const auto& count) { return count.calls > 0; }));
+bool OutlierDetector::one_class_in_use(std::size_t upstream) const noexcept {
+  const TrafficWindow::Span& minute = states_[upstream].window.span(TrafficWindow::kLong);
+  const auto used =
+      std::ranges::count_if(minute.by_class, [](const auto& count) { return count.calls > 0; });
+  return used == 1 && minute.all.calls >= kOneClassCalls;
 }
 
 Duration OutlierDetector::usual(std::size_t upstream, std::uint32_t klass,

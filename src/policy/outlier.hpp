@@ -80,8 +80,8 @@ class OutlierDetector {
 
   /// Share of the peers' calls that failed in the last seconds.
   [[nodiscard]] double peer_failure_share(std::size_t upstream, UpstreamSet peers) const noexcept;
-  /// How many classes it was called for in the last minute.
-  [[nodiscard]] std::size_t classes_in_use(std::size_t upstream) const noexcept;
+  /// Whether it was called for one class only in the last minute, often enough to say so.
+  [[nodiscard]] bool one_class_in_use(std::size_t upstream) const noexcept;
   /// What the peers usually take for a call of this class; zero when unknown.
   [[nodiscard]] Duration usual(std::size_t upstream, std::uint32_t klass,
                                UpstreamSet peers) const noexcept;

@@ -18,6 +18,7 @@
 #include "policy/retry.hpp"
 #include "proxy/words.hpp"
 #include "upstream/attempt.hpp"
+#include "upstream/class_board.hpp"
 #include "upstream/connection.hpp"
 
 namespace sluice::proxy {
@@ -121,6 +122,7 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   [[nodiscard]] policy::UpstreamSet eligible(policy::UpstreamSet among, TimePoint now,
                                              Fit least) const;
   [[nodiscard]] policy::UpstreamSet untried() const noexcept { return allowed_ & ~tried_; }
+  [[nodiscard]] policy::UpstreamSet without_returning(policy::UpstreamSet set) const;
   [[nodiscard]] bool fit(std::size_t upstream, TimePoint now, Fit least) const;
   [[nodiscard]] TimePoint attempt_deadline(TimePoint now) const;
   [[nodiscard]] std::optional<std::uint32_t> pick(policy::UpstreamSet among, TimePoint now);
@@ -233,6 +235,7 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   bool echo_ = false;
   /// With the strategy, of the attempt under way.
   policy::Ticket ticket_;
+  upstream::Underway underway_;
   std::uint32_t upstream_ = 0;
   std::uint64_t wire_id_ = 0;
   std::uint32_t attempts_ = 0;

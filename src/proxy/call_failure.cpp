@@ -42,6 +42,7 @@ void Call::on_failure(const upstream::Failure& failure) {
   if (done_) return;
   const TimePoint time = now();
   using Kind = upstream::Failure::Kind;
+  if (!failure.maybe_sent) underway_.not_reached();
   account_attempt(attempt_outcome(failure.kind),
                   learn_failure(upstream_, failure, time - attempt_started_), time);
   if (failure.kind == Kind::kTooLarge) {
@@ -81,6 +82,7 @@ policy::Ended Call::learn_failure(std::uint32_t upstream, const upstream::Failur
   constexpr auto relaxed = std::memory_order_relaxed;
   shared.failures.fetch_add(1, relaxed);
   shared.consecutive_failures.fetch_add(1, relaxed);
+  shared.failing_classes.fetch_or(1U << static_cast<unsigned>(method_->klass), relaxed);
   if (failure.kind == Kind::kConnect || failure.kind == Kind::kConnectTimeout ||
       failure.kind == Kind::kTls) {
     shared.connect_failures.fetch_add(1, relaxed);

@@ -66,7 +66,11 @@ void Call::hedge(std::uint32_t upstream, TimePoint now) {
   ++attempts_;
   const policy::Ticket ticket =
       chain().balancer->started(upstream, &pool.shared().stats(), pick_context(now));
-  hedge_ = std::make_unique<Hedge>(*this, upstream, exchange_.worker().next_wire_id(), ticket, now);
+  hedge_ = std::make_unique<Hedge>(
+      *this, upstream, exchange_.worker().next_wire_id(), ticket,
+      upstream::Underway(pool.shared().classes(), exchange_.worker().index(),
+                         static_cast<std::size_t>(method_->klass), now),
+      now);
   const TimePoint until = std::min(deadline_, now + exchange_.snapshot().limits.attempt_timeout);
   hedge_->start(*connection, method_name_, params_, until);
 }
@@ -81,6 +85,7 @@ void Call::count_hedge(HedgeOutcome outcome) {
 
 void Call::account_hedge(Hedge& hedge, std::size_t outcome, policy::Ended ended, TimePoint now) {
   chain().balancer->finished(hedge.take_ticket(), ended, now);
+  hedge.take_underway().end(ended, now - hedge.started(), now, exchange_.worker().random());
   exchange_.worker().metrics().attempt_finished(chain().spec->upstreams[hedge.upstream()].slot,
                                                 outcome, now - hedge.started());
 }
@@ -107,6 +112,7 @@ void Call::adopt(Hedge& hedge) {
   wire_id_ = hedge.wire_id();
   attempt_started_ = hedge.started();
   ticket_ = hedge.take_ticket();
+  underway_ = hedge.take_underway();
   batch_calls_ = 1;
   batched_ = echo_ = false;
   connection_ = hedge.take_over();

@@ -54,6 +54,9 @@ bool Call::judge(const upstream::ReplyHead& head, std::string_view body) {
 void Call::account_attempt(std::size_t outcome, policy::Ended ended, TimePoint now) {
   const Duration took = now - attempt_started_;
   chain().balancer->finished(std::exchange(ticket_, {}), ended, now, batch_calls_);
+  // What all calls of an upstream batch met counts once.
+  underway_.end(echo_ ? policy::Ended::kCancelled : ended, took / batch_calls_, now,
+                exchange_.worker().random());
   upstream_time_ += took;
   exchange_.worker().metrics().attempt_finished(chain().spec->upstreams[upstream_].slot, outcome,
                                                 took);
@@ -75,6 +78,8 @@ void Call::on_reply() {
   batch_ = nullptr;
   const TimePoint time = exchange_.worker().loop().recent();
   outcome_ = classify(head_, view_);
+  const ethereum::Action& action = ethereum::action(outcome_);
+  if (!action.counts_as_failure && !action.throttled) underway_.answered();
   account_attempt(attempt_outcome(outcome_), ended(outcome_), time);
   // What all calls of an upstream batch met counts once.
   if (!echo_) learn(seen(time), time);
@@ -108,10 +113,13 @@ void Call::learn(const Seen& seen, TimePoint now) {
   if (action.counts_as_failure) {
     shared.failures.fetch_add(1, relaxed);
     shared.consecutive_failures.fetch_add(1, relaxed);
+    shared.failing_classes.fetch_or(1U << static_cast<unsigned>(method_->klass), relaxed);
   } else if (action.counts_as_success) {
     shared.successes.fetch_add(1, relaxed);
-    if (shared.consecutive_failures.load(relaxed) != 0)
+    if (shared.consecutive_failures.load(relaxed) != 0) {
       shared.consecutive_failures.store(0, relaxed);
+      shared.failing_classes.store(0, relaxed);
+    }
     shared.observe_latency(seen.took);
     shared.latencies()->record(exchange_.worker().index(), static_cast<std::size_t>(method_->klass),
                                seen.took);

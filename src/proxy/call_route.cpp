@@ -14,10 +14,13 @@ namespace sluice::proxy {
 
 namespace {
 
-/// After so many failures in a row live traffic avoids an upstream at once, ahead of the health
-/// monitor's verdict.
+/// After so many failures in a row, of several classes of methods, live traffic avoids an upstream
+/// at once, ahead of the health monitor's verdict. One class alone is for its breaker.
 constexpr std::uint32_t kSuspectFailures = 5;
-constexpr std::uint32_t kSuspectConnectFailures = 3;
+
+/// Up to this share of calls health alone says what a returned upstream gets; beyond it strategies
+/// that have a slow start of their own do.
+constexpr double kFirstShare = 0.1;
 
 /// Calls with larger params do not go into upstream batches, whose bytes stay few.
 constexpr std::size_t kBatchedParamsMax = 8192;
@@ -38,11 +41,14 @@ bool Call::fit(std::size_t upstream, TimePoint now, Fit least) const {
   if (shared.throttled_until_ns.load(relaxed) > now.time_since_epoch().count()) return false;
   if (!chain().spec->upstreams[upstream].rate->open(now)) return false;
   if (least != Fit::kBest) return true;
-  if (shared.to_blame.load(relaxed) ||
-      shared.consecutive_failures.load(relaxed) >= kSuspectFailures ||
-      shared.consecutive_connect_failures.load(relaxed) >= kSuspectConnectFailures) {
+  if (shared.to_blame.load(relaxed)) return false;
+  // One connection that did not come about is enough to go elsewhere until a probe tells more.
+  if (shared.consecutive_connect_failures.load(relaxed) > 0) return false;
+  if (shared.consecutive_failures.load(relaxed) >= kSuspectFailures &&
+      std::popcount(shared.failing_classes.load(relaxed)) > 1) {
     return false;
   }
+  if (!shared.classes().breaker(static_cast<std::size_t>(method_->klass)).ready(now)) return false;
   const std::uint64_t chain_head = chain().spec->shared->head.load(relaxed);
   const std::uint64_t head = shared.head.load(relaxed);
   using ethereum::BlockRef;
@@ -60,6 +66,19 @@ policy::UpstreamSet Call::eligible(policy::UpstreamSet among, TimePoint now, Fit
     if (fit(i, now, least)) set |= policy::bit_of(i);
   }
   return set;
+}
+
+/// An upstream that has just come back gets a share of its calls: it is left out by chance where
+/// there are others.
+policy::UpstreamSet Call::without_returning(policy::UpstreamSet set) const {
+  policy::UpstreamSet left = set;
+  for (policy::UpstreamSet rest = set; rest != 0; rest &= rest - 1) {
+    const auto i = static_cast<std::size_t>(std::countr_zero(rest));
+    const double ramp = chain().spec->upstreams[i].shared->ramp.load(std::memory_order_relaxed);
+    if (ramp >= 1.0 || (ramp > kFirstShare && chain().balancer->ramps())) continue;
+    if (exchange_.worker().random().uniform() >= ramp) left &= ~policy::bit_of(i);
+  }
+  return left != 0 ? left : set;
 }
 
 std::optional<std::uint32_t> Call::pick(policy::UpstreamSet among, TimePoint now) {
@@ -101,6 +120,7 @@ void Call::route(TimePoint now) {
   policy::UpstreamSet set = eligible(untried(), now, Fit::kBest);
   if (set == 0) set = eligible(untried(), now, Fit::kInRotation);
   if (set == 0) set = eligible(untried(), now, Fit::kLastResort);
+  set = without_returning(set);
   if (set == 0) {
     if (!await_first_probe(now)) no_upstream();
     return;
@@ -175,6 +195,9 @@ void Call::begin_attempt(TimePoint now) {
   attempt_started_ = now;
   ticket_ = chain().balancer->started(
       upstream_, &chain().spec->upstreams[upstream_].shared->stats(), pick_context(now));
+  underway_ =
+      upstream::Underway(chain().spec->upstreams[upstream_].shared->classes(),
+                         exchange_.worker().index(), static_cast<std::size_t>(method_->klass), now);
 }
 
 bool Call::may_gather(const UpstreamSpec& upstream, TimePoint now, bool fresh) const {

@@ -8,6 +8,7 @@
 #include "jsonrpc/reply.hpp"
 #include "policy/balance/balancer.hpp"
 #include "upstream/attempt.hpp"
+#include "upstream/class_board.hpp"
 #include "upstream/connection.hpp"
 
 namespace sluice::proxy {
@@ -21,8 +22,13 @@ class Call;
 class Hedge final : public upstream::AttemptSink {
  public:
   Hedge(Call& call, std::uint32_t upstream, std::uint64_t wire_id, const policy::Ticket& ticket,
-        TimePoint started) noexcept
-      : call_(call), upstream_(upstream), wire_id_(wire_id), started_(started), ticket_(ticket) {}
+        upstream::Underway underway, TimePoint started) noexcept
+      : call_(call),
+        upstream_(upstream),
+        wire_id_(wire_id),
+        started_(started),
+        ticket_(ticket),
+        underway_(std::move(underway)) {}
   ~Hedge() override;
   Hedge(const Hedge&) = delete;
   Hedge& operator=(const Hedge&) = delete;
@@ -37,6 +43,7 @@ class Hedge final : public upstream::AttemptSink {
   [[nodiscard]] std::uint64_t wire_id() const noexcept { return wire_id_; }
   [[nodiscard]] TimePoint started() const noexcept { return started_; }
   [[nodiscard]] policy::Ticket take_ticket() noexcept { return std::exchange(ticket_, {}); }
+  [[nodiscard]] upstream::Underway take_underway() noexcept { return std::move(underway_); }
   [[nodiscard]] const upstream::ReplyHead& head() const noexcept { return head_; }
   [[nodiscard]] const jsonrpc::ReplyView& reply() const noexcept { return view_; }
 
@@ -56,6 +63,7 @@ class Hedge final : public upstream::AttemptSink {
   const std::uint64_t wire_id_;
   const TimePoint started_;
   policy::Ticket ticket_;
+  upstream::Underway underway_;
   net::Ref<upstream::Connection> connection_;
   bool taken_over_ = false;
   upstream::ReplyHead head_;

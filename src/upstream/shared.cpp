@@ -29,6 +29,7 @@ Shared::Shared(Options options, std::shared_ptr<net::ClientTls> tls,
       tls_(std::move(tls)),
       ceiling_(std::move(ceiling)),
       latencies_(std::make_shared<LatencyBoard>(workers)),
+      classes_(std::make_shared<ClassBoard>(workers)),
       endpoints_(std::make_shared<const std::vector<net::TcpEndpoint>>()) {}
 
 bool Shared::take_permit() noexcept {
@@ -57,6 +58,7 @@ void Shared::set_endpoints(std::vector<net::TcpEndpoint> endpoints) {
 
 void Shared::inherit(const Shared& earlier) noexcept {
   latencies_ = earlier.latencies_;
+  classes_ = earlier.classes_;
   stats_ = earlier.stats_;
   for (std::size_t k = 0; k < kMethodClassesMax; ++k) {
     hedge_after_ns[k].store(earlier.hedge_after_ns[k].load());
@@ -72,6 +74,14 @@ void Shared::inherit(const Shared& earlier) noexcept {
   throttled_until_ns.store(earlier.throttled_until_ns.load());
   unbatched_until_ns.store(earlier.unbatched_until_ns.load());
   set_endpoints(*earlier.endpoints());
+}
+
+void Shared::obey_hand() noexcept {
+  for (std::size_t k = 0; k < kMethodClassesMax; ++k) {
+    const auto wanted = static_cast<policy::BreakerOverride>(hand.breaker(k));
+    policy::Breaker& breaker = classes_->breaker(k);
+    if (breaker.overridden() != wanted) breaker.override_with(wanted);
+  }
 }
 
 void Shared::observe_latency(Duration duration) noexcept {

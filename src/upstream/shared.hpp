@@ -14,6 +14,7 @@
 #include "net/asio.hpp"
 #include "net/tls.hpp"
 #include "policy/balance/upstream_stats.hpp"
+#include "upstream/class_board.hpp"
 #include "upstream/latency_board.hpp"
 #include "upstream/options.hpp"
 
@@ -100,6 +101,8 @@ class Shared {
   }
   /// What strategies know of the node; the same object across reloads.
   [[nodiscard]] policy::UpstreamStats& stats() const noexcept { return *stats_; }
+  /// What attempts did by method class, and the breakers; the same object across reloads.
+  [[nodiscard]] ClassBoard& classes() const noexcept { return *classes_; }
   /// What half of the calls of a method class take; zero: not enough is known.
   [[nodiscard]] Duration usual(std::size_t method_class) const noexcept {
     return Duration(usual_ns[method_class].load(std::memory_order_relaxed));
@@ -109,6 +112,9 @@ class Shared {
   [[nodiscard]] Duration hedge_after(std::size_t method_class) const noexcept {
     return Duration(hedge_after_ns[method_class].load(std::memory_order_relaxed));
   }
+
+  /// Makes the breakers what the operator's hand says.
+  void obey_hand() noexcept;
 
   /// Folds one duration into the mean response time (exponential, weight 1/16).
   void observe_latency(Duration duration) noexcept;
@@ -126,6 +132,8 @@ class Shared {
   std::atomic<std::uint64_t> connect_failures{0};
   std::atomic<std::uint32_t> consecutive_failures{0};
   std::atomic<std::uint32_t> consecutive_connect_failures{0};
+  /// The method classes of the failures in that row, as bits.
+  std::atomic<std::uint32_t> failing_classes{0};
   /// Nanoseconds of the monotonic clock until which a 429 asked us to stay away.
   std::atomic<std::int64_t> throttled_until_ns{0};
   /// The same, until which calls are sent one by one, since it did not take a batch.
@@ -145,6 +153,8 @@ class Shared {
   std::atomic<double> score{1.0};
   /// Its response times or errors are unlike themselves: others are preferred.
   std::atomic<bool> to_blame{false};
+  /// Share of its usual calls that it should be given after a return, 0..1.
+  std::atomic<double> ramp{1.0};
   alignas(64) Hand hand;
   /// By method class.
   std::array<std::atomic<std::int64_t>, kMethodClassesMax> hedge_after_ns{};
@@ -156,6 +166,7 @@ class Shared {
   const std::shared_ptr<net::ClientTls> tls_;
   const std::shared_ptr<Ceiling> ceiling_;
   std::shared_ptr<LatencyBoard> latencies_;
+  std::shared_ptr<ClassBoard> classes_;
   std::shared_ptr<policy::UpstreamStats> stats_ = std::make_shared<policy::UpstreamStats>();
   std::atomic<std::size_t> first_endpoint_{0};
   mutable std::mutex endpoints_mutex_;

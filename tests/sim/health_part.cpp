@@ -264,10 +264,11 @@ class HealthPart {
                       fmt::format("{:.0f}", cell.scene.rate),
                       fmt::format("{}", cell.scene.upstreams), cell.scene.retries ? "on" : "off",
                       mean_of(&Outcome::detected_s), mean_of(&Outcome::detected_calls),
-                      mean_of(&Outcome::returned_s), figure(cell.share() * 100)});
+                      mean_of(&Outcome::returned_s), mean_of(&Outcome::others_blocked),
+                      figure(cell.share() * 100)});
     }
     report_.table({"script", "guard", "calls/s", "upstreams", "retries", "detected s", "calls",
-                   "back s", "errors %"},
+                   "back s", "others kept away", "errors %"},
                   rows);
   }
 

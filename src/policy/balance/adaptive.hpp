@@ -35,6 +35,7 @@ class Adaptive : public Balancer {
   void finished(const Ticket& ticket, Ended ended, TimePoint now,
                 std::uint32_t sharing) noexcept override;
   std::string_view name() const noexcept override { return "adaptive"; }
+  bool ramps() const noexcept override { return true; }
   std::string explain(std::span<const Candidate> candidates,
                       const PickContext& context) const override;
 

@@ -95,6 +95,8 @@ class Balancer {
                                                           const PickContext& context,
                                                           Random& random) noexcept = 0;
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+  /// Whether it gives a returned upstream little at first by itself.
+  [[nodiscard]] virtual bool ramps() const noexcept { return false; }
   /// An attempt is being sent to the upstream, picked here or not (pinned, replayed, the only one).
   /// `stats` as in its candidate. Every ticket comes back through finished() exactly once, on any
   /// worker's instance of the same strategy.

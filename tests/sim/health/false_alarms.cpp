@@ -46,6 +46,12 @@ class Quiet {
     for (; now_ < Engine::kStart + scene_.time; now_ += kTick) {
       for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
         calls(i);
+      }
+      follow(health_.judge(now_, random_));
+      for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
+        const policy::Passive& passive = nodes_[i].latest;
+        if (passive.successes + passive.failures > 0)
+          follow(health_.passive(i, passive, now_, random_));
         probe(i);
       }
       follow(health_.tick(now_));
@@ -105,9 +111,7 @@ class Quiet {
     passive.consecutive_failures = std::min(node.run, passive.failures);
     passive.failing_classes = node.failing_classes;
     node.latest = passive;
-    follow(health_.traffic(i, classes, now_, random_));
-    if (passive.successes + passive.failures > 0)
-      follow(health_.passive(i, passive, now_, random_));
+    health_.traffic(i, classes, now_);
   }
 
   void probe(std::uint32_t i) {

@@ -43,6 +43,7 @@ struct Watched {
   policy::ProbePlan plan{{}};
   bool busy = false;
   std::uint32_t failed = 0;
+  policy::Passive latest;
   TimePoint head_at{};
   TimePoint moved_at{};
   std::uint64_t head = 0;
@@ -119,8 +120,12 @@ class Ours final : public Guard {
  private:
   void tick() {
     const TimePoint now = around_.engine.now();
+    for (std::uint32_t i = 0; i < shared_.size(); ++i) gather(i, now);
+    apply(health_.judge(now, random_));
     for (std::uint32_t i = 0; i < shared_.size(); ++i) {
-      gather(i, now);
+      const policy::Passive& passive = watched_[i].latest;
+      if (passive.successes + passive.failures > 0)
+        apply(health_.passive(i, passive, now, random_));
       if (watched_[i].busy) continue;
       if (watched_[i].plan.due(view(i, now), now, random_)) probe(i, now);
     }
@@ -137,9 +142,8 @@ class Ours final : public Guard {
       passive.failures += traffic.failures;
     }
     passive.consecutive_failures = std::min(shared.run, passive.failures);
-    latest_ = passive;
-    apply(health_.traffic(i, shared.classes, now, random_));
-    if (passive.successes + passive.failures > 0) apply(health_.passive(i, passive, now, random_));
+    watched_[i].latest = passive;
+    health_.traffic(i, shared.classes, now);
     for (policy::ClassTraffic& traffic : shared.classes) {
       traffic.successes = traffic.failures = 0;
       traffic.log_seconds = 0;
@@ -153,8 +157,8 @@ class Ours final : public Guard {
             .returning = health.probe_class().has_value(),
             .failed = watched.failed,
             .suspect = (health_.suspects() & policy::bit_of(i)) != 0 || shared_[i].connect_run > 0,
-            .successes = latest_.successes,
-            .failures = latest_.failures,
+            .successes = watched.latest.successes,
+            .failures = watched.latest.failures,
             .lag = health_.standing(i, now).lag,
             .head_at = watched.head_at,
             .moved_at = watched.moved_at,
@@ -238,7 +242,6 @@ class Ours final : public Guard {
   std::vector<Shared> shared_;
   std::vector<Watched> watched_;
   std::vector<std::size_t> leaving_;
-  policy::Passive latest_;
   Random random_;
   std::uint64_t probes_ = 0;
 };

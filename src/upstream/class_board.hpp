@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "base/random.hpp"
+#include "policy/balance/balancer.hpp"
+#include "policy/breaker.hpp"
+#include "upstream/latency_board.hpp"
+
+namespace sluice::upstream {
+
+/// What attempts did at one upstream, by worker and method class, and the breaker of each class.
+/// Each worker writes its own cells alone, without locked instructions; the control thread reads
+/// all. The breakers all workers share. Stands for the same node across reloads; owned by Shared.
+class ClassBoard {
+ public:
+  /// Since the start. `log2_ns`: sum over the successes of the logarithm of their times in
+  /// nanoseconds, in 1/65536.
+  struct Totals {
+    std::uint64_t successes = 0;
+    std::uint64_t failures = 0;
+    std::uint64_t throttled = 0;
+    std::uint64_t log2_ns = 0;
+    std::uint32_t in_flight = 0;
+  };
+
+  explicit ClassBoard(std::size_t workers) : rows_(workers) {}
+
+  [[nodiscard]] Totals totals(std::size_t method_class) const noexcept;
+  [[nodiscard]] policy::Breaker& breaker(std::size_t method_class) noexcept {
+    return breakers_[method_class];
+  }
+  /// How often a breaker came into a state; the control thread counts them as it sees them.
+  [[nodiscard]] std::atomic<std::uint64_t>& transitions(std::size_t method_class,
+                                                        policy::BreakerState to) noexcept {
+    return transitions_[method_class][static_cast<std::size_t>(to)];
+  }
+  void configure(const policy::BreakerOptions& options) noexcept {
+    for (policy::Breaker& breaker : breakers_) breaker.configure(options);
+  }
+
+ private:
+  friend class Underway;
+  struct Cell {
+    std::atomic<std::uint64_t> successes{0};
+    std::atomic<std::uint64_t> failures{0};
+    std::atomic<std::uint64_t> throttled{0};
+    std::atomic<std::uint64_t> log2_ns{0};
+    std::atomic<std::uint32_t> in_flight{0};
+  };
+  struct alignas(64) Row {
+    std::array<Cell, kMethodClassesMax> cells;
+  };
+
+  std::vector<Row> rows_;
+  std::array<policy::Breaker, kMethodClassesMax> breakers_;
+  std::array<std::array<std::atomic<std::uint64_t>, 3>, kMethodClassesMax> transitions_{};
+};
+
+/// An attempt under way, as the board counts it: from its start to its one end. One that is dropped
+/// without an end counts as cancelled, so that nothing is in flight for ever. On its worker's
+/// thread; the board outlives it.
+class Underway {
+ public:
+  Underway() = default;
+  Underway(ClassBoard& board, std::size_t worker, std::size_t method_class, TimePoint now) noexcept
+      : board_(&board),
+        cell_(&board.rows_[worker].cells[method_class]),
+        method_class_(method_class),
+        pass_(board.breaker(method_class).take(now)),
+        started_(now) {
+    add(cell_->in_flight, 1U);
+  }
+  ~Underway() { drop(); }
+  Underway(Underway&& other) noexcept { *this = std::move(other); }
+  Underway& operator=(Underway&& other) noexcept {
+    if (this == &other) return *this;
+    drop();
+    board_ = std::exchange(other.board_, nullptr);
+    cell_ = other.cell_;
+    method_class_ = other.method_class_;
+    pass_ = other.pass_;
+    started_ = other.started_;
+    reached_ = other.reached_;
+    answered_ = other.answered_;
+    return *this;
+  }
+
+  /// No connection came about: that is for the upstream as a whole, not for its class's breaker.
+  void not_reached() noexcept { reached_ = false; }
+  /// A reply came that shows no fault of the node's: however little it says of its health, the
+  /// class is alive.
+  void answered() noexcept { answered_ = true; }
+  /// `took`: what the call itself took.
+  void end(policy::Ended ended, Duration took, TimePoint now, Random& random) noexcept;
+
+ private:
+  template <class T>
+  static void add(std::atomic<T>& counter, T amount) noexcept {
+    // One writer.
+    counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
+  void drop() noexcept;
+
+  ClassBoard* board_ = nullptr;
+  ClassBoard::Cell* cell_ = nullptr;
+  std::size_t method_class_ = 0;
+  policy::BreakerPass pass_;
+  TimePoint started_{};
+  bool reached_ = true;
+  bool answered_ = false;
+};
+
+}  // namespace sluice::upstream
