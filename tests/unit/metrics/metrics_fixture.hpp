@@ -78,6 +78,8 @@ inline void collect_everything(Emitter& emit) {
   emit.gauge(Id::kQueueDepth, {chain, "normal"}, 3);
   emit.one_hot(Id::kUpstreamOverride, {chain, upstream}, kStates, 0);
   emit.counter(Id::kEventDeliveries, {"log", "delivered"}, 7);
+  emit.one_hot(Id::kBreakerState, {chain, upstream, "trace"}, kStates, 0);
+  emit.counter(Id::kBreakerTransitions, {chain, upstream, "trace", "open"}, 1);
   emit.counter(Id::kAnomalies, {chain, upstream, "rate"}, 1);
   emit.gauge(Id::kForecastBreach, {chain, upstream, "pool"}, 300);
   emit.counter(Id::kConfigReloads, {"applied"}, 4);
