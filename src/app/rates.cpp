@@ -34,6 +34,10 @@ void Rates::take(metrics::UpstreamSlot slot, const metrics::Registry::UpstreamTo
   if (samples.size() > kTicks + 1) samples.pop_front();
 }
 
+void Rates::forget_before(TimePoint last) {
+  std::erase_if(samples_, [last](const auto& item) { return item.second.back().at < last; });
+}
+
 Rate Rates::of(metrics::UpstreamSlot slot) const {
   const auto found = samples_.find(slot.index);
   if (found == samples_.end() || found->second.size() < 2) return {};

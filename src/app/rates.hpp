@@ -28,6 +28,8 @@ class Rates {
   /// Once a second, for each upstream.
   void take(metrics::UpstreamSlot slot, const metrics::Registry::UpstreamTotals& totals,
             TimePoint now);
+  /// Lets go of upstreams that nobody has taken since.
+  void forget_before(TimePoint last);
   [[nodiscard]] Rate of(metrics::UpstreamSlot slot) const;
 
  private:

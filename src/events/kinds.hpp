@@ -107,7 +107,7 @@ inline constexpr std::array<KindRow, kKinds> kTable = {{
    "No call was refused for a while: the episode is over, with its count."},
   // What was learned.
   {Kind::kAnomaly, "anomaly", log::Level::kWarn, {"chain", "upstream", "series", "pattern", "direction", "value", "expected", "z"}, "a series of the upstream is unlike itself",
-   "A detector has found a spike, a shift or an extreme; `upstream` is empty when most of the chain's upstreams share it."},
+   "A detector has found a spike, a shift, more spread or a heavier tail; `upstream` is `*` when most of the chain's upstreams share it."},
   {Kind::kAnomalyOver, "anomaly_over", log::Level::kInfo, {"chain", "upstream", "series", "lasted_s"}, "the series is like itself again",
    "An anomaly has ended, or is the new normal."},
   {Kind::kForecast, "forecast", log::Level::kWarn, {"chain", "upstream", "series", "limit", "in_s", "probability"}, "a limit will be reached",

@@ -60,6 +60,10 @@ TEST_CASE("rates are of the last ten seconds") {
   CHECK(rate.failures_per_s == Approx(2));
   CHECK(rate.p50_s == Approx(0.00075));
   CHECK(rate.p99_s == Approx(0.000995));
+  rates.forget_before(at - 1s);
+  CHECK(rates.of(slot).attempts_per_s > 0);
+  rates.forget_before(at);
+  CHECK(rates.of(slot).attempts_per_s == 0);
 }
 
 TEST_CASE("a quantile is read from buckets") {
