@@ -12,19 +12,34 @@ constexpr double kBaselineCalls = 600.0;
 /// Below that share of the limit an upstream is idle enough to be learned from.
 constexpr double kQuietShare = 0.5;
 /// Without queues windows differ by so much through luck alone.
-constexpr double kNoInflation = 1.08;
-constexpr double kFasterThanKnown = 0.85;
-constexpr double kLearnFast = 0.5;
-/// What remains of a window's weight in the regression after the next one.
+constexpr double kNoInflation = 1.03;
+constexpr double kFasterThanKnown = 0.8;
+/// The weight of the latest window in the inflation.
+constexpr double kLatest = 0.4;
+/// In square roots of the limit, by the window.
+constexpr double kGrowth = 0.5;
+
+// The regression of one run: what remains of a window's weight after the next one, and from how
+// many windows and how large a deviation of ln(limit) on a slope is told.
 constexpr double kWindowKept = 0.85;
-constexpr double kFollows = 0.6;
+constexpr double kWindowsMin = 3.6;
+constexpr double kSudden = 0.35;  ///< more than luck does to ln(busy / limit)
+constexpr double kMoved = 0.15;
+/// Slopes are about 1 where work follows the limit, and about 0 where calls queue.
+constexpr double kFollows = 0.7;
+constexpr double kFollowsNot = 0.3;
 constexpr double kDrift = 1.15;
-/// Deviation of ln(limit) from which a slope is told.
-constexpr double kMoved = 0.07;
+constexpr double kQueues = 1.2;
+/// A limit that has stood at its bound so long is raised for a while, to learn what comes of it.
+constexpr std::uint32_t kPinnedMax = 12;
+constexpr std::uint32_t kRaisedFor = 5;
 
 }  // namespace
 
 void ConcurrencyLimit::Regression::add(double ln_limit, double ln_busy) noexcept {
+  const double share = ln_busy - ln_limit;
+  if (n > 0.0 && std::abs(share - lately) > kSudden) *this = {};
+  lately = n > 0.0 ? lately + kLatest * (share - lately) : share;
   for (double* sum : {&n, &x, &y, &xx, &xy}) *sum *= kWindowKept;
   n += 1.0;
   x += ln_limit;
@@ -36,12 +51,13 @@ void ConcurrencyLimit::Regression::add(double ln_limit, double ln_busy) noexcept
 void ConcurrencyLimit::Regression::shift_busy(double ln) noexcept {
   y += n * ln;
   xy += x * ln;
+  lately += ln;
 }
 
-double ConcurrencyLimit::Regression::slope() const noexcept {
-  if (n <= 0.0) return 0.0;
+std::optional<double> ConcurrencyLimit::Regression::slope() const noexcept {
+  if (n < kWindowsMin) return std::nullopt;
   const double variance = xx / n - (x / n) * (x / n);
-  if (variance < kMoved * kMoved) return 0.0;
+  if (variance < kMoved * kMoved) return std::nullopt;
   return (xy / n - (x / n) * (y / n)) / variance;
 }
 
@@ -70,59 +86,90 @@ void ConcurrencyLimit::end_window() noexcept {
     took += window_.classes[c].latency_s;
     known += static_cast<double>(window_.classes[c].count) * baselines_[c].mean_s;
   }
-  const bool held = window_.in_flight_max >= limit();
-  inflation_ = known > 0.0 && took > 0.0 ? took / known : 1.0;
-  limiting_ = held || inflation_ > options_.tolerance;
+  double inflation = known > 0.0 && took > 0.0 ? took / known : 1.0;
   const double in_flight = all / seconds(window_.length);
-  const double busy = in_flight / inflation_;
+  faster_ = inflation < kFasterThanKnown ? faster_ + 1 : 0;
+  if (faster_ >= 2) {
+    // Nothing is faster than without queues: each call takes less by now, and as many as before are
+    // worked on at once.
+    const double factor = busy_ > 0.0 ? busy_ * inflation / in_flight : inflation;
+    scale_baselines(factor);
+    inflation = inflation_ = std::max(inflation / factor, 1.0);
+    faster_ = 0;
+  }
+  if (faster_ == 0) inflation_ += kLatest * (inflation - inflation_);
+  const bool held = window_.in_flight_max >= limit();
+  limiting_ = held || inflation_ > options_.tolerance;
   if (limiting_) {
-    move(busy, held);
+    move(in_flight / inflation, held);
   } else if (in_flight <= kQuietShare * limit_) {
     follows_ = {};
-    learn(1.0);
+    learn();
   }
-  if (inflation_ < kFasterThanKnown) learn(kLearnFast);
-  // A class that is met for the first time is taken as inflated as the others.
+  meet_new_classes(inflation);
+}
+
+/// A class that is met for the first time is taken as inflated as the others.
+void ConcurrencyLimit::meet_new_classes(double inflation) noexcept {
   for (std::size_t c = 0; c < kLimitClasses; ++c) {
     if (baselines_[c].mean_s > 0.0 || window_.classes[c].count == 0) continue;
     const auto count = static_cast<double>(window_.classes[c].count);
-    baselines_[c] = {window_.classes[c].latency_s / count / inflation_, count};
+    baselines_[c] = {window_.classes[c].latency_s / count / inflation, count};
   }
 }
 
-void ConcurrencyLimit::learn(double weight_max) noexcept {
+void ConcurrencyLimit::learn() noexcept {
   for (std::size_t c = 0; c < kLimitClasses; ++c) {
     const auto count = static_cast<double>(window_.classes[c].count);
     Baseline& base = baselines_[c];
     if (count <= 0.0 || base.mean_s <= 0.0) continue;
-    const double mean = window_.classes[c].latency_s / count;
     base.seen = std::min(base.seen + count, kBaselineCalls);
-    double weight = std::min(count / base.seen, weight_max);
-    if (weight_max < 1.0 && mean < base.mean_s) weight = weight_max;
-    base.mean_s += weight * (mean - base.mean_s);
+    const double weight = std::min(count / base.seen, 1.0);
+    base.mean_s += weight * (window_.classes[c].latency_s / count - base.mean_s);
   }
 }
 
 void ConcurrencyLimit::move(double busy, bool held) noexcept {
-  const double was = limit_;
-  if (held && busy > 0.0) follows_.add(std::log(was), std::log(busy));
-  if (held && inflation_ <= kNoInflation) {
-    limit_ += std::sqrt(limit_);
+  const bool grows = held && faster_ == 0 && (inflation_ <= kNoInflation || raised_ > 0);
+  if (grows != growing_) follows_ = {};
+  growing_ = grows;
+  if (held && busy > 0.0) {
+    if (faster_ == 0) busy_ = busy_ > 0.0 ? busy_ + kLatest * (busy - busy_) : busy;
+    follows_.add(std::log(limit_), std::log(busy));
+    doubt_baselines();
+  }
+  if (grows) {
+    limit_ += kGrowth * std::sqrt(limit_);
   } else {
     const double target = busy + options_.headroom * std::sqrt(busy);
     limit_ += options_.smoothing * (std::max(target, 0.5 * limit_) - limit_);
-    if (follows_.slope() > kFollows) scale_baselines(std::min(kDrift, inflation_));
   }
-  limit_ = std::clamp(limit_, static_cast<double>(options_.min), static_cast<double>(options_.max));
+  const auto min = static_cast<double>(options_.min);
+  pinned_ = held && limit_ <= min ? pinned_ + 1 : 0;
+  if (raised_ > 0) --raised_;
+  if (pinned_ >= kPinnedMax) raised_ = kRaisedFor, pinned_ = 0;
+  limit_ = std::clamp(limit_, min, static_cast<double>(options_.max));
+}
+
+/// `follows_` is of windows through which the limit has only fallen, or only risen.
+void ConcurrencyLimit::doubt_baselines() noexcept {
+  const auto slope = follows_.slope();
+  if (!slope) return;
+  if (inflation_ > kQueues && *slope > kFollows) {
+    scale_baselines(inflation_);
+  } else if (growing_ && raised_ == 0 && *slope < kFollowsNot) {
+    scale_baselines(1.0 / kDrift);
+  }
 }
 
 void ConcurrencyLimit::scale_baselines(double factor) noexcept {
   for (Baseline& base : baselines_) base.mean_s *= factor;
   follows_.shift_busy(std::log(factor));
+  inflation_ /= factor;
 }
 
 std::uint32_t ConcurrencyLimit::limit() const noexcept {
-  return static_cast<std::uint32_t>(std::lround(limit_));
+  return static_cast<std::uint32_t>(limit_);
 }
 
 void ConcurrencyLimit::set_bounds(std::uint32_t min, std::uint32_t max) noexcept {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "base/clock.hpp"
 
@@ -40,7 +41,8 @@ struct LimitSample {
 /// Baselines stand still while it limits, or they would learn congestion as the normal. Should the
 /// node really have become slower, throughput falls with the limit, which it does not where calls
 /// merely queue: a regression of one on the other over the last windows shows it, and lets the
-/// baselines drift up.
+/// baselines drift up; and down, when throughput does not rise with a limit that was thought too
+/// low.
 ///
 /// One per upstream, on the control thread, which reports every tick and publishes limit(). Takes
 /// no part in who may send: that is the caller's comparison.
@@ -50,7 +52,7 @@ class ConcurrencyLimit {
     double tolerance = 1.5;
     double smoothing = 0.2;
     /// In square roots of the busy calls.
-    double headroom = 0.6;
+    double headroom = 0.7;
     std::uint32_t min = 4;
     std::uint32_t max = 64;
     Duration window = std::chrono::milliseconds(250);
@@ -66,7 +68,7 @@ class ConcurrencyLimit {
   [[nodiscard]] std::uint32_t limit() const noexcept;
   /// The last window ran into the limit, or beyond the tolerance.
   [[nodiscard]] bool limiting() const noexcept { return limiting_; }
-  /// Of the last window; 1 is as fast as when nothing queues.
+  /// Of the last windows; 1 is as fast as when nothing queues.
   [[nodiscard]] double inflation() const noexcept { return inflation_; }
   /// Seconds; 0 while unknown.
   [[nodiscard]] double baseline(std::size_t klass) const noexcept {
@@ -83,16 +85,19 @@ class ConcurrencyLimit {
   /// Of ln(busy) on ln(limit), with weights that fade by the window.
   struct Regression {
     double n = 0, x = 0, y = 0, xx = 0, xy = 0;
+    double lately = 0;  ///< mean of ln(busy / limit) over fewer windows
     void add(double ln_limit, double ln_busy) noexcept;
     /// All that was busy is now counted as exp(`ln`) times as much.
     void shift_busy(double ln) noexcept;
-    /// Nothing can be told while the limit has hardly moved: 0.
-    [[nodiscard]] double slope() const noexcept;
+    /// Nothing can be told while the limit has not moved.
+    [[nodiscard]] std::optional<double> slope() const noexcept;
   };
 
   void end_window() noexcept;
-  void learn(double weight_max) noexcept;
+  void learn() noexcept;
+  void meet_new_classes(double inflation) noexcept;
   void move(double busy, bool held) noexcept;
+  void doubt_baselines() noexcept;
   void scale_baselines(double factor) noexcept;
 
   Options options_;
@@ -101,7 +106,13 @@ class ConcurrencyLimit {
   Regression follows_;
   double limit_;
   double inflation_ = 1.0;
+  double busy_ = 0.0;  ///< of the last windows in which the limit held calls back
   bool limiting_ = false;
+  /// Windows in a row that were faster than is known to be possible.
+  std::uint32_t faster_ = 0;
+  std::uint32_t pinned_ = 0;  ///< windows in a row at the least limit
+  std::uint32_t raised_ = 0;  ///< windows left
+  bool growing_ = false;
 };
 
 }  // namespace sluice::policy

@@ -36,7 +36,7 @@ bool WaitQueue::light(const Waiter& waiter) const noexcept {
 std::expected<Pushed, PushRefusal> WaitQueue::push(const Waiter& waiter, TimePoint now) {
   if (waiter.upstreams == 0) return std::unexpected(PushRefusal::kNoUpstream);
   if (waiter.deadline <= now) return std::unexpected(PushRefusal::kExpired);
-  shedding_.settle(now, any_standing(now), waiting_);
+  shedding_.settle(now, any_standing(now));
   if (shedding_.refuses(waiter.priority, light(waiter))) {
     return std::unexpected(PushRefusal::kShed);
   }
@@ -149,9 +149,16 @@ std::uint32_t WaitQueue::least_served(const Class& klass, UpstreamSet bit,
   return best;
 }
 
+/// While a class stands: what has waited too long is not worth a place that somebody could have who
+/// has just come.
+bool WaitQueue::outlived(const Class& klass, std::uint32_t node, TimePoint now) const noexcept {
+  return klass.codel.standing(now) && now - nodes_[node].since > kStaleAfter &&
+         now - nodes_[klass.newest].since <= kFresh;
+}
+
 std::optional<Granted> WaitQueue::pop_for(std::uint32_t upstream, std::uint32_t lane,
                                           TimePoint now) noexcept {
-  shedding_.settle(now, any_standing(now), waiting_);
+  shedding_.settle(now, any_standing(now));
   if (const std::uint32_t node = stale(now); node != kNil) return remove(node, WaitEnd::kStale);
   const UpstreamSet bit = bit_of(upstream);
   const std::uint32_t c = choose_class(bit);
@@ -163,6 +170,7 @@ std::optional<Granted> WaitQueue::pop_for(std::uint32_t upstream, std::uint32_t 
     if (own != kNil && ++since_shared_[lane] % kShareEvery != 0) flow = own;
   }
   const std::uint32_t node = choose(flows_[flow], bit, now);
+  if (outlived(klass, node, now)) return remove(node, WaitEnd::kStale);
   shedding_.served();
   charge(flows_[flow].party);
   return remove(node, WaitEnd::kGranted);

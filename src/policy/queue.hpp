@@ -66,7 +66,7 @@ enum class PushRefusal : std::uint8_t {
 /// 1. the most important class (a share of grants, the reserve, to the one that has waited
 /// longest);
 /// 2. in it, the client who has had least (virtual time, start-time fair queueing), whatever its
-///    lane; but the lane in which it became free is asked first, and only one grant in eight of
+///    lane; but the lane in which it became free is asked first, and only one grant in sixteen of
 ///    those that it would keep for itself goes to the client who has had least of all;
 /// 3. of that client, the earliest deadline; while the class's queue stands (CoDel), the newest, so
 ///    that what is served is served soon, and the oldest leave one by one.
@@ -108,7 +108,9 @@ class WaitQueue {
 
  private:
   /// Of a lane's grants that it would keep, every so many'th goes to the client who has had least.
-  static constexpr std::uint32_t kShareEvery = 8;
+  static constexpr std::uint32_t kShareEvery = 16;
+  static constexpr Duration kStaleAfter = 3 * CoDel::kTarget;
+  static constexpr Duration kFresh = kStaleAfter / 2;
   /// A client whose upstreams were busy is not owed more than so many grants.
   static constexpr std::uint64_t kOwedMax = 8;
 
@@ -187,6 +189,7 @@ class WaitQueue {
   [[nodiscard]] std::uint32_t choose_class(UpstreamSet bit) noexcept;
   [[nodiscard]] bool wanted(const Class& klass, UpstreamSet bit) const noexcept;
   [[nodiscard]] std::uint32_t stale(TimePoint now) noexcept;
+  [[nodiscard]] bool outlived(const Class& klass, std::uint32_t node, TimePoint now) const noexcept;
   [[nodiscard]] std::uint32_t victim_for(const Waiter& waiter, TimePoint now) const noexcept;
   [[nodiscard]] std::uint32_t earliest() const noexcept;
   [[nodiscard]] bool light(const Waiter& waiter) const noexcept;

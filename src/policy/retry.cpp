@@ -89,7 +89,8 @@ RetryDecision decide(const RetryPolicy& policy, RetryState& state, const FailedA
                                ? Duration::zero()
                                : wait(policy, state.retries, attempt.retry_after, random);
   if (backoff + attempt.expected >= deadline - now) return give_up(GiveUp::kDeadline);
-  const bool spends = !unsent && attempt.failure != Failure::kUpstreamLost;
+  const bool spends =
+      attempt.failure != Failure::kUpstreamLost && (!unsent || !attempt.other_upstream_left);
   if (spends && !budget.try_spend(now)) return give_up(GiveUp::kBudget);
   ++state.retries;
   return {.action = RetryAction::kElsewhere, .reason = GiveUp::kNone, .backoff = backoff};

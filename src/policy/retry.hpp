@@ -110,7 +110,8 @@ struct RetryDecision {
 
 /// Whether a failed attempt is followed by another; counts it in `state` and withdraws from
 /// `budget` if so.
-/// - surely not sent: any method goes elsewhere, without spending;
+/// - surely not sent: any method goes elsewhere, without spending as long as there is an upstream
+///   that it has not tried: where all refuse, trying them again and again is a storm too;
 /// - stale connection: one replay at each upstream, without spending and without counting as a
 ///   retry, unless the method is pinned or never resent and bytes were written; a second one at the
 ///   same upstream is like any cut connection;

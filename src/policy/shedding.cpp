@@ -4,13 +4,6 @@
 #include <algorithm>
 
 namespace sluice::policy {
-namespace {
-
-/// In each period, of what waits.
-constexpr double kDrained = 0.1;
-
-}  // namespace
-
 bool LoadShedding::refuses(Priority priority, bool light) noexcept {
   const auto c = static_cast<std::size_t>(priority);
   ++came_[c];
@@ -21,14 +14,13 @@ bool LoadShedding::refuses(Priority priority, bool light) noexcept {
   return true;
 }
 
-void LoadShedding::end_period(TimePoint now, bool standing, std::size_t waiting) noexcept {
+void LoadShedding::end_period(TimePoint now, bool standing) noexcept {
   const bool lately = now - period_ends_ < kPeriod;
   std::uint32_t came = 0;
   for (const std::uint32_t of_class : came_) came += of_class;
   double excess = 0.0;
   if (standing && lately && came >= kCallsMin) {
-    excess = static_cast<double>(came) - static_cast<double>(served_) +
-             kDrained * static_cast<double>(waiting);
+    excess = static_cast<double>(came) - kSpare * static_cast<double>(served_);
   }
   for (std::size_t c = kPriorities; c-- > 0;) {
     const double of_class = came_[c];

@@ -12,11 +12,11 @@
 namespace sluice::policy {
 
 /// Which share of each class is refused at the door while a queue stands. Every 100 ms: what came
-/// in beyond what was served, and a tenth of what waits so that the queue drains, as a share of
-/// what came in, is taken from the lowest class first (the inverse of the distribution of
-/// priorities among what came in lately). No controller to tune: once demand is met nothing is
-/// refused. The share is spread evenly over a class's calls, without chance. A value, part of a
-/// queue.
+/// in beyond what was served and a little more, as a share of what came in, is taken from the
+/// lowest class first (the inverse of the distribution of priorities among what came in lately).
+/// The little more keeps the queue from running dry, or those would be served who have waited
+/// longest. No controller to tune: once demand is met nothing is refused. The share is spread
+/// evenly over a class's calls, without chance. A value, part of a queue.
 class LoadShedding {
  public:
   static constexpr Duration kPeriod = std::chrono::milliseconds(100);
@@ -29,8 +29,8 @@ class LoadShedding {
   /// One was given capacity.
   void served() noexcept { ++served_; }
   /// Before anything else that happens at `now`. `standing`: some class's queue stands.
-  void settle(TimePoint now, bool standing, std::size_t waiting) noexcept {
-    if (now >= period_ends_) end_period(now, standing, waiting);
+  void settle(TimePoint now, bool standing) noexcept {
+    if (now >= period_ends_) end_period(now, standing);
   }
 
   /// Of the calls of this class that come in.
@@ -39,10 +39,12 @@ class LoadShedding {
   }
 
  private:
+  /// Let in beyond what is served.
+  static constexpr double kSpare = 1.05;
   /// How many refusals light calls may put off.
   static constexpr double kOwedMax = 32.0;
 
-  void end_period(TimePoint now, bool standing, std::size_t waiting) noexcept;
+  void end_period(TimePoint now, bool standing) noexcept;
 
   std::array<std::uint32_t, kPriorities> came_{};
   std::array<double, kPriorities> shares_{};

@@ -39,8 +39,7 @@ Desk::Desk(const DeskOptions& options)
   policy::ConcurrencyLimit::Options limit = options.limit;
   limit.max = options.pool_max;
   for (std::uint32_t i = 0; i < options.nodes.size(); ++i) {
-    nodes_.push_back(
-        std::make_unique<UpstreamModel>(engine_, i, options.seed, options.nodes[i]));
+    nodes_.push_back(std::make_unique<UpstreamModel>(engine_, i, options.seed, options.nodes[i]));
     upstreams_.push_back({.room = options.pool_max,
                           .passive = {},
                           .sample = {},
@@ -53,10 +52,10 @@ Desk::Desk(const DeskOptions& options)
     update_room(i);
   }
   for (std::uint32_t w = 0; w < options.workers; ++w) {
-    workers_.push_back({policy::RetryBudget(budget_of(options.workers), engine_.now()),
-                        policy::HedgeBudget(hedges_of(options.hedge, options.workers),
-                                            engine_.now()),
-                        derived(options.seed, kWorkers, w)});
+    workers_.push_back(
+        {policy::RetryBudget(budget_of(options.workers), engine_.now()),
+         policy::HedgeBudget(hedges_of(options.hedge, options.workers), engine_.now()),
+         derived(options.seed, kWorkers, w)});
   }
 }
 
@@ -110,8 +109,7 @@ double Desk::service_s(std::uint32_t call, std::uint32_t attempt) const {
   const MethodMix& method = options_.methods[calls_[call].method];
   Random size = derived(options_.seed, kCalls + 1, call);
   Random luck = derived(options_.seed ^ kLuck, call, attempt);
-  return method.median_s * lognormal(size, method.size_sigma) *
-         lognormal(luck, method.luck_sigma);
+  return method.median_s * lognormal(size, method.size_sigma) * lognormal(luck, method.luck_sigma);
 }
 
 policy::UpstreamSet Desk::eligible(const Call& call, bool best) const {
@@ -164,18 +162,20 @@ bool Desk::route(std::uint32_t id, std::optional<std::uint32_t> lane) {
 bool Desk::wait(std::uint32_t id, policy::UpstreamSet among) {
   Call& call = calls_[id];
   const TimePoint now = engine_.now();
-  call.wait_until = std::min(now + options_.queue_timeout, call.deadline - expected(call.method));
+  const TimePoint until = std::min(now + options_.queue_timeout, call.deadline);
+  // It leaves earlier than that when it could not be answered any more.
+  call.wait_until = std::min(until, call.deadline - expected(call.method));
   if (options_.waiting == Waiting::kFifo) {
     call.wait_until = call.deadline;
     call.queued = true;
     fifo_.push_back(id);
   } else {
-    if (options_.waiting == Waiting::kNone) {
+    if (options_.waiting == Waiting::kNone || call.wait_until <= now) {
       finish(id, false);
       return false;
     }
     const auto pushed = queue_.push({.priority = call.priority,
-                                     .deadline = call.wait_until,
+                                     .deadline = until,
                                      .upstreams = among,
                                      .client = call.client,
                                      .lane = call.worker,
@@ -235,7 +235,8 @@ void Desk::attempt(std::uint32_t id, std::uint32_t u, Duration dial) {
   const TimePoint now = engine_.now();
   const std::uint32_t n = call.attempts_made++;
   Attempt& attempt = call.attempts[n];
-  attempt = {.upstream = u, .started = now, .alive = true, .node_down = nodes_[u]->faults().crashed};
+  attempt = {
+      .upstream = u, .started = now, .alive = true, .node_down = nodes_[u]->faults().crashed};
   call.tried |= policy::bit_of(u);
   if (!attempt.node_down) ++call.may_have_run;
   count_attempt();
@@ -303,13 +304,12 @@ void Desk::hedge(std::uint32_t id) {
     double room = 0;
     for (const Upstream& of : upstreams_) used += of.in_flight, room += of.room;
     Worker& worker = workers_[call.worker];
-    const policy::HedgeMoment moment{
-        .other_upstream = upstream.has_value(),
-        .utilisation = used / room,
-        .limiting = upstream && upstreams_[*upstream].limit.limiting(),
-        .queued = queue_.size() > 0,
-        .remaining = call.deadline - engine_.now(),
-        .expected = expected(call.method)};
+    const policy::HedgeMoment moment{.other_upstream = upstream.has_value(),
+                                     .utilisation = used / room,
+                                     .limiting = upstream && upstreams_[*upstream].limit.limiting(),
+                                     .queued = queue_.size() > 0,
+                                     .remaining = call.deadline - engine_.now(),
+                                     .expected = expected(call.method)};
     const auto verdict =
         policy::hedge_now(options_.hedge, moment, engine_.now(), worker.hedges, worker.budget);
     if (verdict != policy::HedgeVerdict::kStart) return;

@@ -73,8 +73,8 @@ struct DeskResult {
   std::vector<Fate> calls;
   std::uint64_t hedges = 0;
   std::uint64_t retries = 0;
-  std::uint64_t after_deadline = 0;  ///< sent when its deadline had passed
-  std::uint64_t twice = 0;           ///< writes that may have run more than once
+  std::uint64_t after_deadline = 0;               ///< sent when its deadline had passed
+  std::uint64_t twice = 0;                        ///< writes that may have run more than once
   std::vector<std::uint64_t> attempts_by_second;  ///< probes included
   /// Of the first upstream, every 100 ms.
   std::vector<std::uint32_t> limits;

@@ -69,7 +69,8 @@ void Desk::on_reply(std::uint32_t id, std::uint32_t n, Reply reply) {
     return;
   }
   if (reply == Reply::kRefused) {
-    failed(id, n, attempt.node_down ? policy::Failure::kSurelyNotSent : policy::Failure::kMaybeSent);
+    failed(id, n,
+           attempt.node_down ? policy::Failure::kSurelyNotSent : policy::Failure::kMaybeSent);
   } else {
     failed(id, n, policy::Failure::kJudgedRetryable);
   }
@@ -142,7 +143,7 @@ void Desk::probe(std::uint32_t u) {
     if (std::exchange(*answered, true)) return;
     const TimePoint now = engine_.now();
     if (reply == Reply::kOk) {
-      upstreams_[u].outrun = 0;
+      upstreams_[u].outrun = upstreams_[u].consecutive = upstreams_[u].consecutive_connect = 0;
       const auto head = static_cast<std::uint64_t>(seconds(engine_.elapsed()) / 12) + 1;
       static_cast<void>(health_.probe_ok(
           u, {.head = head, .chain_verified = true, .syncing = false, .latency = 1ms}, now,
@@ -171,9 +172,7 @@ void Desk::tick() {
   const double wanted = policy::hedge_quantile(options_.hedge);
   for (std::uint32_t u = 0; u < upstreams_.size(); ++u) {
     Upstream& upstream = upstreams_[u];
-    static_cast<void>(
-        health_.passive(u, std::exchange(upstream.passive, {}), now, health_random_));
-    upstream.passive.consecutive_failures = upstream.consecutive;
+    static_cast<void>(health_.passive(u, std::exchange(upstream.passive, {}), now, health_random_));
     upstream.sample.length = kTick;
     static_cast<void>(upstream.limit.add(upstream.sample));
     upstream.sample = {.length = {}, .classes = {}, .in_flight_max = upstream.in_flight};

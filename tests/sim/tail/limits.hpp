@@ -12,8 +12,8 @@
 
 namespace sluice::sim {
 
-/// Netflix's VegasLimit: the queue is estimated from the least response time seen, which is measured
-/// anew about every 30 * limit samples.
+/// Netflix's VegasLimit: the queue is estimated from the least response time seen, which is
+/// measured anew about every 30 * limit samples.
 class Vegas {
  public:
   explicit Vegas(std::uint64_t seed) : random_(seed) {}

@@ -10,14 +10,14 @@ namespace sluice::sim {
 
 namespace {
 
-constexpr std::uint32_t kPlaces = 16;
+constexpr std::uint32_t kPlaces = 32;
 constexpr Duration kDelay = 500us;
 constexpr Duration kQuiet = 10s;
 constexpr Duration kHalved = 25s;
 constexpr Duration kBack = 45s;
 constexpr Duration kTime = 65s;
 
-enum class Step : std::uint8_t { kCapacity, kSpeed };
+enum class Step : std::uint8_t { kOfPlaces, kOfSpeed };
 
 DeskResult steps(std::uint64_t seed, std::uint32_t workers, Step step) {
   DeskOptions desk;
@@ -33,7 +33,7 @@ DeskResult steps(std::uint64_t seed, std::uint32_t workers, Step step) {
   desk.script = [step](Engine& engine, auto& nodes) {
     const auto set = [&engine, &nodes, step](Duration when, bool halved) {
       engine.at(Engine::kStart + when, [&nodes, step, halved] {
-        if (step == Step::kCapacity) {
+        if (step == Step::kOfPlaces) {
           nodes[0]->set_workers(halved ? kPlaces / 2 : kPlaces);
         } else {
           nodes[0]->set_slowness(halved ? 2.0 : 1.0);
@@ -66,15 +66,15 @@ double settled_s(const std::vector<std::uint32_t>& limits, Duration from, Durati
 
 void run_limit(Report& report) {
   report.paragraph(
-      "**Limit.** A node of 16 places is offered 1.5 times what it can do; then it has half of the "
+      "**Limit.** A node of 32 places is offered 1.5 times what it can do; then it has half of the "
       "places, or takes twice as long, for 20 s. The optimum is as many calls as it works on at "
       "once and as are on the wire meanwhile: with fewer it idles, with more they only queue.");
   const Options& options = report.options();
-  for (const auto step : {Step::kCapacity, Step::kSpeed}) {
-    const char* name = step == Step::kCapacity ? "places" : "speed";
+  for (const auto step : {Step::kOfPlaces, Step::kOfSpeed}) {
+    const char* name = step == Step::kOfPlaces ? "places" : "speed";
     const double wire = 1.0 + seconds(kDelay) / 0.0165;
     const double full = kPlaces * wire;
-    const double low = step == Step::kCapacity ? full / 2 : full;
+    const double low = step == Step::kOfPlaces ? full / 2 : full;
     Plot plot{.title = fmt::format("Limit, {} halved", name), .x_label = "s", .y_label = "calls"};
     for (const std::uint32_t workers : {1U, 4U}) {
       const auto down = for_each_seed<std::vector<double>>(options, [&](std::uint64_t seed) {

@@ -98,9 +98,8 @@ void run_outage(Report& report) {
   double twice = 0;
   for (std::size_t k = 0; k < kOutages.size(); ++k) {
     const auto by_seed = [&](std::uint32_t workers, bool naive, std::string name) {
-      const auto runs = for_each_seed<Run>(options, [&](std::uint64_t seed) {
-        return outage(seed, workers, kOutages[k], naive);
-      });
+      const auto runs = for_each_seed<Run>(
+          options, [&](std::uint64_t seed) { return outage(seed, workers, kOutages[k], naive); });
       std::vector<double> sent;
       std::vector<double> back;
       for (const Run& run : runs) {

@@ -83,9 +83,8 @@ Run stalls(const Options& options, std::uint64_t seed, std::uint32_t workers, do
   }
   desk.script = [](Engine& engine, auto& nodes) {
     for (int i = 0; i < 4; ++i) {
-      engine.after(std::chrono::seconds(13 + 30 * i), [&engine, &nodes] {
-        nodes[3]->set({.stalled_until = engine.now() + 2s});
-      });
+      engine.after(std::chrono::seconds(13 + 30 * i),
+                   [&engine, &nodes] { nodes[3]->set({.stalled_until = engine.now() + 2s}); });
     }
   };
   const Duration warm = 10s;
@@ -99,7 +98,7 @@ Run stalls(const Options& options, std::uint64_t seed, std::uint32_t workers, do
           .faults = static_cast<double>(result.after_deadline + result.twice)};
 }
 
-std::vector<double> column(const std::vector<Run>& runs, double Run::*of) {
+std::vector<double> column(const std::vector<Run>& runs, double Run::* of) {
   std::vector<double> values;
   for (const Run& run : runs) values.push_back(run.*of);
   return values;
@@ -119,7 +118,8 @@ class Stalls {
       by_.push_back(for_each_seed<Run>(options_, [&](std::uint64_t seed) {
         return stalls(options_, seed, workers, load, picking, setup);
       }));
-      rows_.push_back({name_, figure(load), setup.name, figure(1e3 * mean(column(by_.back(), &Run::p99))),
+      rows_.push_back({name_, figure(load), setup.name,
+                       figure(1e3 * mean(column(by_.back(), &Run::p99))),
                        figure(1e3 * mean(column(by_.back(), &Run::p999))),
                        figure(1e3 * mean(column(by_.back(), &Run::p9999))),
                        figure(100 * mean(column(by_.back(), &Run::extra))),
@@ -149,7 +149,7 @@ class Stalls {
   }
 
  private:
-  [[nodiscard]] Estimate ratio(std::size_t a, std::size_t b, double Run::*of) const {
+  [[nodiscard]] Estimate ratio(std::size_t a, std::size_t b, double Run::* of) const {
     return ratio_over_seeds(column(by_[a], of), column(by_[b], of), options_.seed);
   }
 

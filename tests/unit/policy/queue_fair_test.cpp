@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fairness, standing queues and full ones, each rule on its own.
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string>
 #include <utility>
@@ -63,7 +64,7 @@ TEST_CASE("of one client, the earliest deadline first, also across lanes") {
   CHECK(calls == std::vector<std::uint64_t>{2, 3, 1});
 }
 
-TEST_CASE("what is free in a lane stays there, one grant in eight apart; a higher class has it") {
+TEST_CASE("what is free in a lane stays there, one grant in sixteen apart; a higher class has it") {
   WaitQueue queue({}, 2);
   for (std::uint64_t i = 0; i < 40; ++i) {
     REQUIRE(queue.push(of(0, i, Priority::kNormal, 9s, 0), at(0s)));
@@ -73,8 +74,8 @@ TEST_CASE("what is free in a lane stays there, one grant in eight apart; a highe
   const std::string order = served(queue, 33, 0);
   CHECK(order.front() == 'c');
   const auto elsewhere = std::count(order.begin(), order.end(), 'b');
-  CHECK(elsewhere >= 3);
-  CHECK(elsewhere <= 5);
+  CHECK(elsewhere >= 1);
+  CHECK(elsewhere <= 3);
 }
 
 TEST_CASE("a full queue: one past its bound, the lowest class makes room for a higher one") {
@@ -153,33 +154,33 @@ TEST_CASE("shedding takes what is too much from the lowest class first") {
     bool standing;
     std::uint32_t came[kPriorities];
     std::uint32_t served;
-    std::size_t waiting;
     double shares[kPriorities];
   };
   const std::vector<Row> rows = {
-      {"all served", true, {10, 10, 10, 10}, 40, 0, {0, 0, 0, 0}},
-      {"a burst, no standing queue", false, {10, 10, 10, 10}, 10, 30, {0, 0, 0, 0}},
-      {"half of the low ones", true, {10, 10, 10, 10}, 35, 0, {0, 0, 0, 0.5}},
-      {"all of the low, half of the normal", true, {10, 10, 10, 10}, 25, 0, {0, 0, 0.5, 1}},
-      {"nothing is served", true, {10, 10, 10, 10}, 0, 0, {1, 1, 1, 1}},
-      {"what waits drains", true, {10, 10, 10, 10}, 40, 50, {0, 0, 0, 0.5}},
-      {"no low ones", true, {10, 0, 10, 0}, 15, 0, {0, 0, 0.5, 0}},
-      {"too few to tell", true, {9, 0, 0, 0}, 0, 0, {0, 0, 0, 0}},
-      {"just enough", true, {10, 0, 0, 0}, 5, 0, {0.5, 0, 0, 0}},
+      {"all served", true, {20, 20, 20, 20}, 80, {0, 0, 0, 0}},
+      {"as many as are served, and a twentieth", true, {0, 0, 0, 21}, 20, {0, 0, 0, 0}},
+      {"a burst, no standing queue", false, {20, 20, 20, 20}, 20, {0, 0, 0, 0}},
+      {"17 of the low ones", true, {20, 20, 20, 20}, 60, {0, 0, 0, 0.85}},
+      {"all of the low", true, {20, 2, 20, 10}, 40, {0, 0, 0, 1}},
+      {"all of the low, half of the normal", true, {20, 2, 20, 10}, 30, {0, 0, 0.525, 1}},
+      {"nothing is served", true, {20, 20, 20, 20}, 0, {1, 1, 1, 1}},
+      {"no low ones", true, {20, 0, 20, 0}, 20, {0, 0, 0.95, 0}},
+      {"too few to tell", true, {9, 0, 0, 0}, 0, {0, 0, 0, 0}},
+      {"just enough", true, {10, 0, 0, 0}, 0, {1, 0, 0, 0}},
   };
   for (const Row& row : rows) {
     INFO(row.name);
     LoadShedding shedding;
-    shedding.settle(at(0s), row.standing, 0);
+    shedding.settle(at(0s), row.standing);
     for (std::size_t c = 0; c < kPriorities; ++c) {
       for (std::uint32_t i = 0; i < row.came[c]; ++i) {
         REQUIRE_FALSE(shedding.refuses(static_cast<Priority>(c), false));
       }
     }
     for (std::uint32_t i = 0; i < row.served; ++i) shedding.served();
-    shedding.settle(at(100ms - 1ns), row.standing, row.waiting);
+    shedding.settle(at(100ms - 1ns), row.standing);
     CHECK(shedding.share(Priority::kLow) == Approx(0.0));
-    shedding.settle(at(100ms), row.standing, row.waiting);
+    shedding.settle(at(100ms), row.standing);
     for (std::size_t c = 0; c < kPriorities; ++c) {
       CAPTURE(c);
       CHECK(shedding.share(static_cast<Priority>(c)) == Approx(row.shares[c]));
@@ -188,10 +189,10 @@ TEST_CASE("shedding takes what is too much from the lowest class first") {
       for (int i = 0; i < 20; ++i) {
         refused += shedding.refuses(static_cast<Priority>(c), false) ? 1 : 0;
       }
-      CHECK(refused == static_cast<int>(row.shares[c] * 20));
+      CHECK(std::abs(refused - row.shares[c] * 20) <= 1.0);
     }
     // Old figures say nothing of now.
-    shedding.settle(at(300ms), true, 0);
+    shedding.settle(at(300ms), true);
     for (std::size_t c = 0; c < kPriorities; ++c) {
       CHECK(shedding.share(static_cast<Priority>(c)) == Approx(0.0));
     }
@@ -200,13 +201,13 @@ TEST_CASE("shedding takes what is too much from the lowest class first") {
 
 TEST_CASE("clients with little waiting go in, and others pay for it") {
   LoadShedding shedding;
-  shedding.settle(at(0s), true, 0);
+  shedding.settle(at(0s), true);
   for (int i = 0; i < 20; ++i) static_cast<void>(shedding.refuses(Priority::kLow, false));
   for (int i = 0; i < 10; ++i) shedding.served();
-  shedding.settle(at(100ms), true, 0);
-  REQUIRE(shedding.share(Priority::kLow) == Approx(0.5));
+  shedding.settle(at(100ms), true);
+  REQUIRE(shedding.share(Priority::kLow) == Approx(0.475));
   for (int i = 0; i < 10; ++i) CHECK_FALSE(shedding.refuses(Priority::kLow, true));
-  for (int i = 0; i < 5; ++i) CHECK(shedding.refuses(Priority::kLow, false));
+  for (int i = 0; i < 4; ++i) CHECK(shedding.refuses(Priority::kLow, false));
   // But not for ever.
   int refused = 0;
   for (int i = 0; i < 200; ++i) refused += shedding.refuses(Priority::kLow, true) ? 1 : 0;

@@ -70,7 +70,15 @@ class QueueModel {
     auto best = best_of(c, upstream, std::nullopt, now);
     if (best->waiter.lane != lane) {
       const auto own = best_of(c, upstream, lane, now);
-      if (own && ++since_shared_[lane] % 8 != 0) best = own;
+      if (own && ++since_shared_[lane] % 16 != 0) best = own;
+    }
+    const auto newest = std::ranges::max_element(
+        entries, {}, [&](const Entry& e) { return klass(e.waiter) == c ? e.arrival + 1 : 0; });
+    if (standing(c, now) && now - best->since > std::chrono::milliseconds(15) &&
+        now - newest->since <= std::chrono::microseconds(7500)) {
+      const Entry late = *best;
+      erase(late);
+      return Ended{late, WaitEnd::kStale};
     }
     shedding_.served();
     charge(c, best->waiter.client);
@@ -123,7 +131,7 @@ class QueueModel {
   void settle(TimePoint now) {
     bool any = false;
     for (std::size_t c = 0; c < kPriorities; ++c) any = any || standing(c, now);
-    shedding_.settle(now, any, entries.size());
+    shedding_.settle(now, any);
   }
   std::optional<std::size_t> choose_class(std::uint32_t upstream) {
     std::optional<std::size_t> important;

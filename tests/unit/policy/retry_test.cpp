@@ -168,6 +168,7 @@ TEST_CASE("backoff is fully jittered, only when no other upstream is left") {
   f.policy.retries_max = 100;
   f.policy.backoff = 25ms;
   f.policy.backoff_max = 1s;
+  f.budget = RetryBudget({.floor_per_s = 1e6}, at(0s));
   const auto alone = failed(Failure::kSurelyNotSent, true, false);
   for (std::uint32_t retries : {0U, 1U, 3U, 10U, 40U}) {
     CAPTURE(retries);
@@ -252,6 +253,18 @@ TEST_CASE("a clock that goes back gives the budget nothing") {
   }
   CHECK_FALSE(budget.try_spend(at(0s)));
   CHECK(budget.balance(at(0s)) < 1.0);
+}
+
+TEST_CASE("where all refuse, trying them again spends") {
+  Fixture f;
+  f.policy.retries_max = 100;
+  int tries = 0;
+  while (f(failed(Failure::kSurelyNotSent, true, false), Resend::kNever).action ==
+         RetryAction::kElsewhere) {
+    ++tries;
+  }
+  CHECK(tries == 30);
+  CHECK(f(failed(Failure::kSurelyNotSent), Resend::kNever).action == RetryAction::kElsewhere);
 }
 
 TEST_CASE("a retry that would probably come too late is not made; a replay is") {
