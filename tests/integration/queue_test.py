@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls that wait: who goes first, who has to leave, and what they are told."""
 
+import json
 import threading
 
 from guarded import headers
 from support.sluice import ScriptedUpstream, Sluice, call, check, equal, poll
 
 READ = "eth_getBalance"
+
+
+def asked(node):
+    return [json.loads(request.params)[0] for request in node.requests]
 
 
 class Crowd:
@@ -56,7 +61,7 @@ def order(workers):
             crowd.waiting(priority, 1)
         hold.set()
         crowd.join()
-        equal([r.params[0] for r in node.requests], ["first", "critical", "high", "normal", "low"],
+        equal(asked(node), ["first", "critical", "high", "normal", "low"],
               "order on the wire")
         equal({r.status for r in crowd.replies.values()}, {200}, "statuses")
 
@@ -94,5 +99,5 @@ def test_a_full_queue_makes_room_for_what_matters_more():
         equal(sluice.metric("sluice_queue_rejected_total", reason="full"), 1, "refused calls")
         hold.set()
         crowd.join()
-        equal([r.params[0] for r in node.requests][:2], ["first", "high"], "order on the wire")
+        equal(asked(node)[:2], ["first", "high"], "order on the wire")
         equal(node.count, 3, "calls that were sent")

@@ -11,7 +11,10 @@ namespace sluice::sim {
 void Desk::let_go(std::uint32_t id, std::uint32_t n) {
   Attempt& attempt = calls_[id].attempts[n];
   if (!std::exchange(attempt.alive, false)) return;
-  nodes_[attempt.upstream]->cancel(std::uint64_t{id} * kAttempts + n);
+  // Whoever hedges without a budget does not call copies back either.
+  if (options_.hedging != Hedging::kUnbudgeted) {
+    nodes_[attempt.upstream]->cancel(std::uint64_t{id} * kAttempts + n);
+  }
   --upstreams_[attempt.upstream].in_flight;
   serve(attempt.upstream, calls_[id].worker);
 }

@@ -40,18 +40,17 @@ void play(Outage outage, Engine& engine, std::vector<std::unique_ptr<UpstreamMod
   });
 }
 
-/// Until every further second is like those before the outage.
+/// Until what comes from then on is served as well and as fast as before the outage.
 double recovery_s(const DeskResult& result) {
   auto before = served_times(result, 3s, kBegins);
   const double normal = quantile(before, 0.99);
-  double recovered = 0;
-  for (Duration at = kEnds; at < kTime; at += 1s) {
-    auto times = served_times(result, at, at + 1s);
-    if (served_share(result, at, at + 1s) < 0.98 || quantile(times, 0.99) > 1.5 * normal) {
-      recovered = seconds(at + 1s - kEnds);
+  for (Duration at = kEnds; at < kTime; at += 500ms) {
+    auto times = served_times(result, at, kTime);
+    if (served_share(result, at, kTime) >= 0.98 && quantile(times, 0.99) <= 1.5 * normal) {
+      return seconds(at - kEnds);
     }
   }
-  return recovered;
+  return seconds(kTime - kEnds);
 }
 
 Run outage(std::uint64_t seed, std::uint32_t workers, Outage kind, bool naive) {
