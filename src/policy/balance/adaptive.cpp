@@ -253,12 +253,13 @@ void Adaptive::learn(const Ticket& ticket, Ended ended, float elapsed_s,
   UpstreamStats& stats = *ticket.stats;
   UpstreamStats::Class& cell = stats.classes[ticket.klass];
   if (ended == Ended::kCancelled) return;
+  // Every outcome counts here: the share of failures would be off if only good ones were left out.
+  PeerView::learn_failure(cell, ended != Ended::kOk);
   // A thousand samples a second of a class tell all there is to know, and cost no more at any rate.
   if (ended == Ended::kOk && now_ns - cell.seen_ns.load(kRelaxed) < kLearnEveryNs &&
       cell.slow.load().second >= kLearnAllBelow) {
     return;
   }
-  PeerView::learn_failure(cell, ended != Ended::kOk);
   if (ended == Ended::kOk) {
     const float seconds = elapsed_s / (ticket.wait_ratio * ticket.size);
     const float share = 1.0F / ticket.wait_ratio;

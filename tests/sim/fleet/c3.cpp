@@ -156,7 +156,13 @@ class C3 final : public Router {
       if ((among & policy::bit_of(i)) != 0) order.push_back(i);
     }
     for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random_.below(i)]);
-    std::ranges::stable_sort(order, {}, [&](std::uint32_t i) { return score(client.servers[i]); });
+    // By insertion, which keeps equals in their order; there are few.
+    for (std::size_t i = 1; i < order.size(); ++i) {
+      for (std::size_t k = i;
+           k > 0 && score(client.servers[order[k]]) < score(client.servers[order[k - 1]]); --k) {
+        std::swap(order[k], order[k - 1]);
+      }
+    }
     for (const std::uint32_t i : order) {
       Server& server = client.servers[i];
       const double tokens = std::min(
