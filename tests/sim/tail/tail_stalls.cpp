@@ -139,6 +139,8 @@ class Stalls {
       if (by_.size() < kSetups.size()) return;
       report_.bar("tail.stall.unbudgeted." + name_, ratio(3, 2, &Run::goodput), Aim::kAtMost, 0.99,
                   "the same for p95 hedging without a budget: the scene is hard enough");
+      report_.bar("tail.stall.unbudgeted_p99." + name_, ratio(3, 2, &Run::p99), Aim::kAtLeast, 1.2,
+                  "its p99 against that without hedging");
     }
   }
 
