@@ -235,6 +235,7 @@ class Monitor::Chain {
     // A good probe clears the suspicion that live traffic raised.
     shared.consecutive_connect_failures.store(0);
     shared.consecutive_failures.store(0);
+    shared.outrun.store(0);
     shared.failing_classes.store(0);
   }
 
@@ -254,6 +255,7 @@ class Monitor::Chain {
       upstream::Shared& shared = *target_.upstreams[change.upstream].shared;
       if (change.to != policy::Serving::kOut) {
         shared.consecutive_failures.store(0);
+        shared.outrun.store(0);
         shared.consecutive_connect_failures.store(0);
         shared.failing_classes.store(0);
       }

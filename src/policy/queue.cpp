@@ -18,8 +18,13 @@ std::size_t WaitQueue::size(Priority priority) const noexcept {
 }
 
 bool WaitQueue::standing(Priority priority, TimePoint now) const noexcept {
-  const Class& klass = classes_[index_of(priority)];
-  return klass.count > 0 && klass.codel.standing(now);
+  return stands(classes_[index_of(priority)], now);
+}
+
+/// A queue that clients keep full themselves, by so many calls in flight as they wish, stands too;
+/// it is no overload.
+bool WaitQueue::stands(const Class& klass, TimePoint now) const noexcept {
+  return klass.count > 0 && klass.codel.standing(now) && shedding_.overloaded();
 }
 
 bool WaitQueue::any_standing(TimePoint now) const noexcept {
@@ -69,15 +74,15 @@ std::uint32_t WaitQueue::victim_for(const Waiter& waiter, TimePoint now) const n
     if (flows_[f].count > flows_[flow].count) flow = f;
   }
   // Who would be served last.
-  return klass.codel.standing(now) ? ArrivalViewOf{*this}.first(flows_[flow].age_root)
-                                   : DeadlineViewOf{*this}.last(flows_[flow].due_root);
+  return stands(klass, now) ? ArrivalViewOf{*this}.first(flows_[flow].age_root)
+                            : DeadlineViewOf{*this}.last(flows_[flow].due_root);
 }
 
 std::uint32_t WaitQueue::stale(TimePoint now) noexcept {
   for (Class& klass : classes_) {
-    if (klass.count > 0 && klass.codel.drops(now - nodes_[klass.oldest].since, now)) {
-      return klass.oldest;
-    }
+    if (klass.count == 0) continue;
+    const bool drops = klass.codel.drops(now - nodes_[klass.oldest].since, now);
+    if (drops && shedding_.overloaded()) return klass.oldest;
   }
   return kNil;
 }
@@ -123,7 +128,7 @@ std::uint32_t WaitQueue::first_flow(std::uint32_t root, UpstreamSet bit) const n
 }
 
 std::uint32_t WaitQueue::choose(const Flow& flow, UpstreamSet bit, TimePoint now) const noexcept {
-  return classes_[parties_[flow.party].klass].codel.standing(now)
+  return stands(classes_[parties_[flow.party].klass], now)
              ? ArrivalViewOf{*this}.last_for(flow.age_root, bit)
              : DeadlineViewOf{*this}.first_for(flow.due_root, bit);
 }
@@ -141,7 +146,7 @@ std::uint32_t WaitQueue::least_served(const Class& klass, UpstreamSet bit,
     } else {
       const std::uint32_t a = choose(flows_[flow], bit, now);
       const std::uint32_t b = choose(flows_[best], bit, now);
-      const bool newest = klass.codel.standing(now);
+      const bool newest = stands(klass, now);
       if (newest ? ArrivalViewOf{*this}.before(b, a) : DeadlineViewOf{*this}.before(a, b))
         best = flow;
     }
@@ -152,7 +157,7 @@ std::uint32_t WaitQueue::least_served(const Class& klass, UpstreamSet bit,
 /// While a class stands: what has waited too long is not worth a place that somebody could have who
 /// has just come.
 bool WaitQueue::outlived(const Class& klass, std::uint32_t node, TimePoint now) const noexcept {
-  return klass.codel.standing(now) && now - nodes_[node].since > kStaleAfter &&
+  return stands(klass, now) && now - nodes_[node].since > kStaleAfter &&
          now - nodes_[klass.newest].since <= kFresh;
 }
 

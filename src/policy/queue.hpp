@@ -193,6 +193,7 @@ class WaitQueue {
   [[nodiscard]] std::uint32_t victim_for(const Waiter& waiter, TimePoint now) const noexcept;
   [[nodiscard]] std::uint32_t earliest() const noexcept;
   [[nodiscard]] bool light(const Waiter& waiter) const noexcept;
+  [[nodiscard]] bool stands(const Class& klass, TimePoint now) const noexcept;
   [[nodiscard]] bool any_standing(TimePoint now) const noexcept;
 
   Options options_;

@@ -18,8 +18,11 @@ void LoadShedding::end_period(TimePoint now, bool standing) noexcept {
   const bool lately = now - period_ends_ < kPeriod;
   std::uint32_t came = 0;
   for (const std::uint32_t of_class : came_) came += of_class;
+  const bool more = lately && came >= kCallsMin &&
+                    static_cast<double>(came) > kMore * static_cast<double>(served_);
+  over_ = more ? std::min(over_ + 1, kPeriodsMin) : 0;
   double excess = 0.0;
-  if (standing && lately && came >= kCallsMin) {
+  if (standing && overloaded()) {
     excess = static_cast<double>(came) - kSpare * static_cast<double>(served_);
   }
   for (std::size_t c = kPriorities; c-- > 0;) {

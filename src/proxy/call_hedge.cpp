@@ -103,6 +103,7 @@ void Call::adopt(Hedge& hedge) {
     // are never waited for would look quick.
     upstream::Shared& late = *chain().spec->upstreams[upstream_].shared;
     late.observe_latency(age);
+    late.outrun.fetch_add(1, std::memory_order_relaxed);
     late.latencies()->record(exchange_.worker().index(), static_cast<std::size_t>(method_->klass),
                              age);
     timer_.reset();

@@ -116,6 +116,7 @@ void Call::learn(const Seen& seen, TimePoint now) {
     shared.failing_classes.fetch_or(1U << static_cast<unsigned>(method_->klass), relaxed);
   } else if (action.counts_as_success) {
     shared.successes.fetch_add(1, relaxed);
+    if (shared.outrun.load(relaxed) != 0) shared.outrun.store(0, relaxed);
     if (shared.consecutive_failures.load(relaxed) != 0) {
       shared.consecutive_failures.store(0, relaxed);
       shared.failing_classes.store(0, relaxed);

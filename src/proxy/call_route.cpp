@@ -41,6 +41,7 @@ bool Call::fit(std::size_t upstream, TimePoint now, Fit least) const {
   if (shared.throttled_until_ns.load(relaxed) > now.time_since_epoch().count()) return false;
   if (!chain().spec->upstreams[upstream].rate->open(now)) return false;
   if (least != Fit::kBest) return true;
+  if (shared.outrun.load(relaxed) >= policy::kOutrunSuspect) return false;
   if (shared.to_blame.load(relaxed)) return false;
   // One connection that did not come about is enough to go elsewhere until a probe tells more.
   if (shared.consecutive_connect_failures.load(relaxed) > 0) return false;

@@ -60,7 +60,7 @@ class QueueModel {
     for (std::size_t c = 0; c < kPriorities; ++c) {
       if (count(c) == 0) continue;
       const Entry oldest = *oldest_of(c);
-      if (!codel_[c].drops(now - oldest.since, now)) continue;
+      if (!codel_[c].drops(now - oldest.since, now) || !shedding_.overloaded()) continue;
       erase(oldest);
       return Ended{oldest, WaitEnd::kStale};
     }
@@ -98,7 +98,7 @@ class QueueModel {
     return true;
   }
   [[nodiscard]] bool standing(std::size_t c, TimePoint now) const {
-    return count(c) > 0 && codel_[c].standing(now);
+    return count(c) > 0 && codel_[c].standing(now) && shedding_.overloaded();
   }
 
   std::vector<Entry> entries;
@@ -130,7 +130,8 @@ class QueueModel {
   }
   void settle(TimePoint now) {
     bool any = false;
-    for (std::size_t c = 0; c < kPriorities; ++c) any = any || standing(c, now);
+    for (std::size_t c = 0; c < kPriorities; ++c)
+      any = any || (count(c) > 0 && codel_[c].standing(now));
     shedding_.settle(now, any);
   }
   std::optional<std::size_t> choose_class(std::uint32_t upstream) {
@@ -153,7 +154,7 @@ class QueueModel {
   }
   std::optional<Entry> best_of(std::size_t c, std::uint32_t upstream,
                                std::optional<std::uint32_t> lane, TimePoint now) const {
-    const bool newest = codel_[c].standing(now);
+    const bool newest = standing(c, now);
     const Entry* best = nullptr;
     for (const Entry& e : entries) {
       if (klass(e.waiter) != c || !usable(e, upstream)) continue;
@@ -198,7 +199,7 @@ class QueueModel {
     const Entry* last = nullptr;
     for (const Entry& e : entries) {
       if (klass(e.waiter) != c || e.waiter.client != client || e.waiter.lane != lane) continue;
-      if (last == nullptr || better(*last, e, codel_[c].standing(now))) last = &e;
+      if (last == nullptr || better(*last, e, standing(c, now))) last = &e;
     }
     return *last;
   }
