@@ -59,6 +59,9 @@ upstream::Options upstream_options(const config::Config& config, const config::C
   options.idle_timeout = or_never(upstream.pool.idle_timeout);
   options.age_max = or_never(upstream.pool.max_age);
   options.connect_timeout = config.timeout.connect;
+  options.warm_up = static_cast<std::uint32_t>(upstream.pool.warm_up.connections);
+  options.warm_up_verified = upstream.pool.warm_up.verify;
+  options.dials_ahead = upstream.scaler.mode != config::ScalerMode::kOff;
   options.held_reply_max = config.limits.held_reply;
   options.response_max = config.limits.response;
   options.link_local_allowed = upstream.allow_link_local;

@@ -14,6 +14,7 @@
 #include "health/monitor.hpp"
 #include "metrics/registry.hpp"
 #include "proxy/snapshot.hpp"
+#include "scaler/scaler.hpp"
 #include "vitals/vitals.hpp"
 
 namespace sluice::app {
@@ -57,6 +58,8 @@ class Assembly {
                                                                     const Materials& materials);
   [[nodiscard]] static std::vector<health::ChainTarget> targets(const config::Config& config,
                                                                 const proxy::Snapshot& snapshot);
+  [[nodiscard]] static std::vector<scaler::Target> scaler_targets(const config::Config& config,
+                                                                  const proxy::Snapshot& snapshot);
 
  private:
   [[nodiscard]] proxy::ChainSpec chain(const config::Config& config,

@@ -65,4 +65,29 @@ std::vector<vitals::ChainTarget> Assembly::vitals(const config::Config& config,
   return targets;
 }
 
+std::vector<scaler::Target> Assembly::scaler_targets(const config::Config& config,
+                                                     const proxy::Snapshot& snapshot) {
+  std::vector<scaler::Target> targets;
+  for (std::size_t i = 0; i < config.chains.size(); ++i) {
+    for (std::size_t u = 0; u < config.chains[i].upstreams.size(); ++u) {
+      const config::UpstreamConfig& upstream = config.chains[i].upstreams[u];
+      const config::ScalerConfig& scaler = upstream.scaler;
+      targets.push_back({.chain = snapshot.chains[i].name,
+                         .upstream = upstream.name,
+                         .shared = snapshot.chains[i].upstreams[u].shared,
+                         .options = {.mode = static_cast<policy::ScaleMode>(scaler.mode),
+                                     .up = scaler.up,
+                                     .down = scaler.down,
+                                     .step = static_cast<std::uint32_t>(scaler.step),
+                                     .interval = scaler.interval,
+                                     .cooldown = scaler.cooldown,
+                                     .predict = static_cast<policy::ForecastUse>(scaler.predict),
+                                     .min = static_cast<std::uint32_t>(upstream.pool.min),
+                                     .max = static_cast<std::uint32_t>(upstream.pool.max)},
+                         .rate_limit = upstream.rate_limit});
+    }
+  }
+  return targets;
+}
+
 }  // namespace sluice::app

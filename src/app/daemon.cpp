@@ -74,10 +74,12 @@ int Daemon::run(const RunOptions& options) {
   control_.reset();
   admin_.reset();
   if (monitor_) monitor_->stop();
+  if (scaler_) scaler_->stop();
   for (const auto& worker : workers_) worker->stop();
   // Connections and calls let go of their pools and loops as the loops are drained and destroyed.
   workers_.clear();
   monitor_.reset();
+  scaler_.reset();
   const std::size_t undelivered = webhook_ != nullptr ? webhook_->waiting() : 0;
   webhook_.reset();
   events_->count(events::Sink::kWebhook, events::Outcome::kUndelivered, undelivered);
@@ -123,6 +125,7 @@ void Daemon::start_workers(const config::Config& config) {
   webhook_ = std::make_unique<events::Webhook>(loop_.io, events_, events::Webhook::Limits{},
                                                random_seed());
   monitor_ = std::make_unique<health::Monitor>(loop_, *this, random_seed());
+  scaler_ = std::make_unique<scaler::Scaler>(loop_, *this);
   const auto options = Assembly::frontend_options(config);
   const auto trusted = Assembly::trusted(config);
   std::vector<proxy::Worker*> all;
@@ -189,6 +192,7 @@ void Daemon::commit(Prepared prepared) {
   connections_.set_limits(config.limits.connections, config.limits.connections_per_ip);
   monitor_->watch(Assembly::targets(config, *snapshot_));
   vitals_.watch(Assembly::vitals(config, *snapshot_));
+  scaler_->watch(Assembly::scaler_targets(config, *snapshot_));
 
   std::vector<std::unique_ptr<Listener>> next;
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
@@ -223,7 +227,7 @@ void Daemon::wait_until_serving(TimePoint until) {
   // The first probes take milliseconds; clients that come earlier would be told that nobody is
   // there.
   if (phase_ != Phase::kStarting) return;
-  if (!monitor_->all_serving() && now() < until) {
+  if ((!monitor_->all_serving() || !all_warm()) && now() < until) {
     on_phase_deadline_ = [this, until] { wait_until_serving(until); };
     phase_deadline_.set(now() + std::chrono::milliseconds(5));
     return;

@@ -24,6 +24,7 @@
 #include "health/monitor.hpp"
 #include "metrics/registry.hpp"
 #include "net/loop.hpp"
+#include "scaler/scaler.hpp"
 #include "vitals/vitals.hpp"
 
 namespace sluice::app {
@@ -37,7 +38,7 @@ struct RunOptions {
 /// reverse. Lives in main() on the control thread, which also runs listeners, health, the admin
 /// port and reloads; workers are threads of their own. Parts below it never see the whole
 /// configuration.
-class Daemon final : public health::Observer, public vitals::Observer {
+class Daemon final : public health::Observer, public vitals::Observer, public scaler::Observer {
  public:
   Daemon();
   ~Daemon() override;
@@ -62,6 +63,10 @@ class Daemon final : public health::Observer, public vitals::Observer {
                     const vitals::AnomalyEnded& ended) override;
   void limit_foretold(const std::string& chain, const std::string& upstream,
                       const vitals::LimitForecast& forecast) override;
+  void steer(const std::shared_ptr<upstream::Shared>& shared, std::size_t worker,
+             std::uint32_t target) override;
+  void scaled(const scaler::Target& target, const scaler::Change& change) override;
+  [[nodiscard]] std::optional<std::uint32_t> forced(const scaler::Target& target) override;
 
  private:
   /// A configuration that can be made current without any step that could fail.
@@ -97,6 +102,12 @@ class Daemon final : public health::Observer, public vitals::Observer {
   /// Ends every client's connection at once; the exit code tells whether that cut calls.
   void cut(std::string_view why);
   void finish(int code);
+
+  /// An upstream answers that gets no calls yet: its connections are made ready.
+  void warm_up(const std::shared_ptr<upstream::Shared>& shared);
+  /// Whether those in rotation have the connections that they are to have before calls come.
+  [[nodiscard]] bool all_warm() const;
+  void collect_scaler(metrics::Emitter& emitter) const;
 
   void collect(metrics::Emitter& emitter) const;
   void collect_vitals(metrics::Emitter& emitter) const;
@@ -140,6 +151,7 @@ class Daemon final : public health::Observer, public vitals::Observer {
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::unique_ptr<health::Monitor> monitor_;
   vitals::Vitals vitals_{*this};
+  std::unique_ptr<scaler::Scaler> scaler_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<admin::Server> admin_;
   std::unique_ptr<admin::ControlServer> control_;

@@ -26,10 +26,6 @@ using admin::ControlReply;
 using admin::ControlRequest;
 using upstream::Hand;
 
-/// Which of the decisions that can be overridden this build makes at all.
-
-constexpr bool kHasScaler = false;
-
 constexpr std::uint32_t kWeightMax = 1000;
 
 ControlReply refusal(std::string why) {
@@ -212,7 +208,6 @@ ControlReply Daemon::set_weight(const Place& place, const std::string& value) {
 }
 
 ControlReply Daemon::set_scale(const Place& place, const std::string& value) {
-  if (!kHasScaler) return refusal("this build has no scaler: nothing was changed");
   const auto number = value == "auto" ? Hand::kAuto : whole_number(value);
   const std::uint32_t max = place.upstream->shared->options().connections_max;
   if (!number || (*number > max && *number != Hand::kAuto))

@@ -23,16 +23,22 @@ std::uint32_t clamp_difference(std::uint32_t a, std::uint32_t b) {
 }
 
 struct PoolCounts {
-  std::uint32_t idle, busy, connecting, total, max;
+  std::uint32_t idle, busy, connecting, draining, waiting, total, max;
 };
 
 PoolCounts pool_counts(const upstream::Shared& shared) {
-  const std::uint32_t total = shared.connections.load();
+  const std::uint32_t waiting = shared.parked.load();
+  const std::uint32_t total = clamp_difference(shared.connections.load(), waiting);
   const std::uint32_t connecting = std::min(shared.connecting.load(), total);
   const std::uint32_t carriers =
       clamp_difference(shared.in_flight.load(), shared.in_flight_shared.load());
   const std::uint32_t busy = std::min(carriers, total - connecting);
-  return {clamp_difference(total, connecting + busy), busy, connecting, total,
+  return {clamp_difference(total, connecting + busy),
+          busy,
+          connecting,
+          shared.draining->load(),
+          waiting,
+          total,
           shared.options().connections_max};
 }
 
@@ -127,7 +133,7 @@ std::string upstream_status(const health::UpstreamReport& report, const proxy::U
       std::back_inserter(out),
       R"({{"name":{},"url":"{}://{}:{}","state":"{}","reason":"{}","score":{:.3f},"score_parts":{{"errors":{:.3f},)"
       R"("latency":{:.3f},"freshness":{:.3f},"throttle":{:.3f}}},"head":{},"lag_blocks":{},"consecutive_failures":{},)"
-      R"("response_time_ms":{:.3f},"throttled_ms":{},"unbatched_ms":{},"connections":{{"idle":{},"busy":{},"connecting":{},"max":{}}},)"
+      R"("response_time_ms":{:.3f},"throttled_ms":{},"unbatched_ms":{},"connections":{{"idle":{},"busy":{},"connecting":{},"draining":{},"waiting":{},"target":{},"max":{}}},)"
       R"("tier":{},"weight":{},"in_flight":{},"override":{},{},"classes":{},"breakers":{},"ramp":{:.2f},"recoveries":{},"latest_outage_s":{:.1f}}})",
       json_text(report.name), options.tls ? "https" : "http", options.host, options.port,
       word(report.serving), word(report.reason), report.score.total(), report.score.errors,
@@ -135,7 +141,8 @@ std::string upstream_status(const health::UpstreamReport& report, const proxy::U
       report.consecutive_failures, static_cast<double>(report.shared->latency_ns.load()) * 1e-6,
       ms_until(report.shared->throttled_until_ns.load()),
       ms_until(report.shared->unbatched_until_ns.load()), pool.idle, pool.busy, pool.connecting,
-      pool.max, spec != nullptr ? spec->tier : 1,
+      pool.draining, pool.waiting, report.shared->target.load(), pool.max,
+      spec != nullptr ? spec->tier : 1,
       report.shared->hand.weight_or(spec != nullptr ? spec->weight : 1),
       report.shared->in_flight.load(), override_status(report.shared->hand), rate_status(rate),
       figures_status(figures), breakers_status(*report.shared, now), report.ramp, report.recoveries,
@@ -152,7 +159,10 @@ void Daemon::probed(const std::string& chain, const std::string& upstream,
   const auto in = std::ranges::find(snapshot_->chains, chain, &proxy::ChainSpec::name);
   if (in == snapshot_->chains.end()) return;
   const auto found = std::ranges::find(in->upstreams, upstream, &proxy::UpstreamSpec::name);
-  if (found != in->upstreams.end()) found->rate->charge(now(), calls);
+  if (found == in->upstreams.end()) return;
+  found->rate->charge(now(), calls);
+  if (outcome == health::ProbeOutcome::kOk && !found->shared->in_rotation.load())
+    warm_up(found->shared);
 }
 
 void Daemon::rotation_changed(const std::string& chain, const health::UpstreamTarget& upstream,
@@ -211,17 +221,18 @@ void Daemon::collect(metrics::Emitter& emitter) const {
       emitter.gauge(MetricId::kUpstreamConsecutiveFailures, labels, upstream.consecutive_failures);
       collect_breakers(chain.name, upstream.name, *upstream.shared, emitter);
       const PoolCounts pool = pool_counts(*upstream.shared);
-      const std::array<std::uint32_t, 4> counts = {pool.idle, pool.busy, pool.connecting, 0};
+      const std::array<std::uint32_t, 4> counts = {pool.idle, pool.busy, pool.connecting,
+                                                   pool.draining};
       for (std::size_t i = 0; i < counts.size(); ++i) {
         emitter.gauge(MetricId::kPoolConnections, {chain.name, upstream.name, kPoolStates[i]},
                       counts[i]);
       }
-      emitter.gauge(MetricId::kPoolTargetConnections, labels,
-                    upstream.shared->options().connections_min);
+      emitter.gauge(MetricId::kPoolTargetConnections, labels, upstream.shared->target.load());
       emitter.gauge(MetricId::kPoolUtilization, labels,
                     pool.max == 0 ? 0 : static_cast<double>(pool.busy) / pool.max);
     }
   }
+  collect_scaler(emitter);
   for (const auto& chain : snapshot_->chains) {
     for (std::size_t i = 0; i < kPriorityWords.size(); ++i) {
       emitter.gauge(

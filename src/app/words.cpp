@@ -47,6 +47,7 @@ metrics::LabelSets label_sets() {
   for (std::size_t i = 0; i < static_cast<std::size_t>(health::ProbeOutcome::kCount); ++i) {
     sets.health_check_outcomes.emplace_back(health::word(static_cast<health::ProbeOutcome>(i)));
   }
+  sets.warm_up_outcomes = {"ok", "failed"};
   for (const auto word : proxy::kBatchOutcomeWords) sets.batch_outcomes.emplace_back(word);
   return sets;
 }

@@ -90,6 +90,13 @@ class Checker {
                                  settings.pool.min, settings.pool.max));
       }
     }
+    if (settings.scaler.down >= settings.scaler.up) {
+      if (const auto here = either("scaler.up", "scaler.down")) {
+        error(*here,
+              fmt::format("'scaler.down' is {:g}%, not less than 'scaler.up', which is {:g}%",
+                          settings.scaler.down * 100, settings.scaler.up * 100));
+      }
+    }
     if (settings.health.eject.base > settings.health.eject.max) {
       if (const auto here = either("health.eject.base", "health.eject.max")) {
         error(*here, "'health.eject.base' is longer than 'health.eject.max'");

@@ -25,8 +25,7 @@ inline constexpr std::array kStrategies{
     Word{"peak-ewma"},      Word{"adaptive"},
     Word{"learned"}, Word{"affinity"},
 };
-inline constexpr std::array kScalerModes{Word{"off"}, Word{"threshold", false},
-                                         Word{"sized", false}};
+inline constexpr std::array kScalerModes{Word{"off"}, Word{"threshold"}, Word{"sized"}};
 inline constexpr std::array kStances{Word{"off"}, Word{"observe"}, Word{"act"}};
 inline constexpr std::array kPriorities{Word{"critical"}, Word{"high"}, Word{"normal"},
                                         Word{"low"}};

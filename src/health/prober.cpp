@@ -22,7 +22,7 @@ class Prober::Owner final : public upstream::ConnectionOwner {
  public:
   explicit Owner(Prober* prober) : prober_(prober) {}
   void forget() noexcept { prober_ = nullptr; }
-  void connection_idle(upstream::Connection& /*connection*/) override {}
+  void connection_idle(upstream::Connection& /*connection*/, Duration /*took*/) override {}
   void connection_closed(upstream::Connection& connection,
                          upstream::CloseReason /*reason*/) override {
     if (prober_ != nullptr && prober_->connection_.get() == &connection)

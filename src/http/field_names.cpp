@@ -40,6 +40,7 @@ constexpr auto kRows = std::to_array<Row>({
     {FieldId::kTraceparent, "traceparent", Repeat::kFirst},
     {FieldId::kRetryAfter, "retry-after", Repeat::kFirst},
     {FieldId::kLocation, "location", Repeat::kFirst},
+    {FieldId::kKeepAlive, "keep-alive", Repeat::kFirst},
 });
 
 constexpr std::size_t kSlots = 128;
@@ -54,7 +55,7 @@ constexpr unsigned folded(char c) noexcept {
 constexpr std::size_t hash(std::string_view name, unsigned multiplier) noexcept {
   const unsigned mixed = folded(name[0]) + 3 * folded(name[name.size() - 4]) +
                          7 * folded(name[name.size() - 1]) +
-                         17 * static_cast<unsigned>(name.size());
+                         19 * static_cast<unsigned>(name.size());
   return (mixed * multiplier >> 9) % kSlots;
 }
 

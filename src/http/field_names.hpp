@@ -33,6 +33,7 @@ enum class FieldId : std::uint8_t {
   kTraceparent,
   kRetryAfter,
   kLocation,
+  kKeepAlive,
 };
 
 /// What a second line of the same name in one request means.

@@ -153,6 +153,9 @@ void ResponseParser::bind(const char* base) noexcept {
       case FieldId::kLocation:
         head_.location = value;
         break;
+      case FieldId::kKeepAlive:
+        head_.keep_alive_words = value;
+        break;
       default:
         break;
     }

@@ -34,6 +34,8 @@ struct ResponseHead {
   std::string_view content_encoding;
   std::string_view retry_after;
   std::string_view location;
+  /// Value of Keep-Alive, as "timeout=5, max=100".
+  std::string_view keep_alive_words;
 
   [[nodiscard]] const FieldList& fields() const noexcept { return field_list; }
 

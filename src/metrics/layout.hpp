@@ -26,6 +26,7 @@ struct LabelSets {
   std::vector<std::string> protocols;  ///< of client connections
   std::vector<std::string> health_check_outcomes;
   std::vector<std::string> batch_outcomes;  ///< of batches sent to upstreams
+  std::vector<std::string> warm_up_outcomes;
 };
 
 /// Where in a block of cells each number is; fixed for the life of the process. What one event
@@ -44,14 +45,15 @@ struct Layout {
         priorities(sets.priorities.size()),
         protocols(sets.protocols.size()),
         health_check_outcomes(sets.health_check_outcomes.size()),
-        batch_outcomes(sets.batch_outcomes.size()) {}
+        batch_outcomes(sets.batch_outcomes.size()),
+        warm_up_outcomes(sets.warm_up_outcomes.size()) {}
 
   /// Statuses 100 to 599; any other counts as 599, which nobody sends.
   static constexpr std::size_t kStatusMin = 100, kStatusMax = 599;
 
   std::size_t methods, outcomes, attempt_outcomes, reject_reasons, close_reasons,
       queue_reject_reasons, retry_reasons, hedge_outcomes, affinity_outcomes, priorities, protocols,
-      health_check_outcomes, batch_outcomes;
+      health_check_outcomes, batch_outcomes, warm_up_outcomes;
 
   // The block of the whole process.
   std::size_t process_statuses = 0;
@@ -83,7 +85,8 @@ struct Layout {
   std::size_t upstream_recovered = upstream_throttled + 1;
   std::size_t upstream_batches = upstream_recovered + 1;
   std::size_t upstream_batched_calls = upstream_batches + batch_outcomes;
-  std::size_t upstream_cells = upstream_batched_calls + 1;
+  std::size_t upstream_warm_ups = upstream_batched_calls + 1;
+  std::size_t upstream_cells = upstream_warm_ups + warm_up_outcomes;
 
   // A client's block is its outcomes.
   std::size_t client_cells = outcomes;

@@ -77,6 +77,10 @@ constexpr std::array<Metric, kMetricCount> kTable = {{
    "Connections the pool aims to have."},
   {Id::kPoolUtilization, "pool_utilization_ratio", kGauge, {"chain", "upstream"}, "ratio", kCollector,
    "Busy connections as a part of the pool's limit, 0 to 1."},
+  {Id::kScalerEvents, "scaler_events_total", kCounter, {"chain", "upstream", "direction", "reason"}, "", kCollector,
+   "Changes of the number of connections that the pool aims to have, by direction (up, down) and reason."},
+  {Id::kWarmUps, "warmups_total", kCounter, {"chain", "upstream", "outcome"}, "", "warmed_up",
+   "Connections made ready before calls came, by outcome (ok, failed)."},
   // Queue and policies.
   {Id::kQueueDepth, "queue_depth", kGauge, {"chain", "priority"}, "", kCollector,
    "Calls that wait for capacity."},

@@ -42,6 +42,8 @@ enum class MetricId : std::uint8_t {
   kPoolConnectionsClosed,
   kPoolTargetConnections,
   kPoolUtilization,
+  kScalerEvents,
+  kWarmUps,
   kQueueDepth,
   kQueueWait,
   kQueueRejected,

@@ -279,6 +279,8 @@ void Registry::collect_upstreams(Families& out) const {
              &cells[layout_.upstream_checks], true);
     counters(out, Id::kPoolConnectionsClosed, {chain, upstream}, sets_.close_reasons,
              &cells[layout_.upstream_closed], true);
+    counters(out, Id::kWarmUps, {chain, upstream}, sets_.warm_up_outcomes,
+             &cells[layout_.upstream_warm_ups], true);
   }
 }
 

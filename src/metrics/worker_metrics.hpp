@@ -109,6 +109,12 @@ class WorkerMetrics {
     cells[layout_.upstream_batches + within(outcome, layout_.batch_outcomes)].add(1);
     cells[layout_.upstream_batched_calls].add(calls);
   }
+  /// A connection was made ready before calls came, or could not be.
+  void warmed_up(UpstreamSlot upstream, std::size_t outcome) noexcept {
+    upstreams_
+        .at(upstream.index)[layout_.upstream_warm_ups + within(outcome, layout_.warm_up_outcomes)]
+        .add(1);
+  }
   void recovered(UpstreamSlot upstream) noexcept {
     upstreams_.at(upstream.index)[layout_.upstream_recovered].add(1);
   }

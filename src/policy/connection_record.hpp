@@ -25,14 +25,10 @@ class ConnectionRecord {
 
   void answered(Duration took) noexcept {
     ++requests_;
-    errors_ = 0;
     mean_ns_ += requests_ == 1 ? took.count() : (took.count() - mean_ns_) / 16;
   }
-  /// An answer that is the node's fault.
-  void failed() noexcept {
-    ++requests_;
-    ++errors_;
-  }
+  /// What the answer meant, once somebody has read it: whether it was the node's fault.
+  void judged(bool failed) noexcept { errors_ = failed ? errors_ + 1 : 0; }
 
   /// `pool_mean`: of all connections of the pool, this one among them; 0 while unknown.
   [[nodiscard]] Verdict verdict(Duration pool_mean) const noexcept {

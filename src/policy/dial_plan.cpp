@@ -23,8 +23,10 @@ constexpr std::uint32_t kRateCalls = 8;
 
 }  // namespace
 
-DialPlan::DialPlan(std::uint32_t workers) noexcept
-    : base_(std::max(kAtOnceLeast, kAtOnce / std::max(workers, 1U))), at_once_(base_) {}
+DialPlan::DialPlan(std::uint32_t workers, bool ahead) noexcept
+    : ahead_(ahead),
+      base_(std::max(kAtOnceLeast, kAtOnce / std::max(workers, 1U))),
+      at_once_(base_) {}
 
 /// Connections that the present arrivals keep busy; infinite while that is not known.
 double DialPlan::offered(const PoolCount& count, TimePoint now) noexcept {
@@ -48,7 +50,7 @@ std::uint32_t DialPlan::dials(const PoolCount& count, TimePoint now) noexcept {
   const double inside = count.busy + count.waiting;
   // Who will be served by a connection that becomes free before a handshake could end needs none.
   const double freed = response_s_ > 0 ? count.busy * handshake_s_ / response_s_ : 0;
-  double need = std::ceil(inside - freed + kAhead * std::sqrt(inside));
+  double need = std::ceil(inside - freed + (ahead_ ? kAhead * std::sqrt(inside) : 0));
   need = std::min(need, std::ceil(load + kSwing * std::sqrt(load)));
   // Calls wait: one more than is busy is worth having whatever the estimate says.
   need = std::max(need, count.busy + (count.waiting != 0 ? 1.0 : 0.0));

@@ -32,7 +32,10 @@ class DialPlan {
   /// Handshakes of one upstream at once, of all workers together, before any doubling.
   static constexpr std::uint32_t kAtOnce = 8;
 
-  explicit DialPlan(std::uint32_t workers = 1) noexcept;
+  /// `ahead`: whether to dial before calls wait; else only for them and up to the target.
+  explicit DialPlan(std::uint32_t workers = 1, bool ahead = true) noexcept;
+
+  [[nodiscard]] bool dials_ahead() const noexcept { return ahead_; }
 
   /// A call asks for a connection.
   void called() noexcept { ++calls_; }
@@ -57,6 +60,7 @@ class DialPlan {
 
   [[nodiscard]] double offered(const PoolCount& count, TimePoint now) noexcept;
 
+  bool ahead_;
   std::uint32_t base_;
   std::uint32_t at_once_;
   std::uint32_t calls_ = 0;

@@ -10,14 +10,14 @@ namespace sluice::policy {
 
 namespace {
 
-constexpr Duration kLoadTau = std::chrono::seconds(10);
-/// A rise is believed sooner, but not at the first look, which may have met a moment's peak.
-constexpr Duration kLoadRise = std::chrono::seconds(1);
-constexpr Duration kPeakSlot = std::chrono::seconds(5);
-constexpr Duration kShrinkEvery = std::chrono::seconds(5);
-/// A small excess is let be for so long: closing and dialling one connection over and over costs
-/// more than keeping it.
-constexpr Duration kSmallExcessFor = std::chrono::seconds(30);
+/// All that shrinks keeps time with the cool-down. A rise of the load is believed so much sooner
+/// than a fall, but not at the first look, which may have met a moment's peak.
+constexpr int kRiseSooner = 10;
+/// Peaks are kept by half cool-downs, and this is the least of these.
+constexpr Duration kPeakSlotLeast = std::chrono::milliseconds(50);
+/// A small excess is let be for so many cool-downs: closing and dialling one connection over and
+/// over costs more than keeping it.
+constexpr int kSmallExcessFor = 3;
 
 /// A twentieth of a connection is not worth another.
 std::uint32_t whole(double connections) noexcept {
@@ -61,8 +61,8 @@ bool SlowShrink::follow(std::uint32_t wish, Duration cooldown, TimePoint now) no
   excess_since_ = std::min(excess_since_, now);
   const std::uint32_t excess = value_ - wish;
   const bool small = excess <= std::sqrt(static_cast<double>(value_)) / 2;
-  if (now - grown_at_ < cooldown || now - shrunk_at_ < kShrinkEvery ||
-      (small && now - excess_since_ < kSmallExcessFor)) {
+  if (now - grown_at_ < cooldown || now - shrunk_at_ < cooldown / 2 ||
+      (small && now - excess_since_ < kSmallExcessFor * cooldown)) {
     return false;
   }
   value_ -= (excess + 1) / 2;
@@ -71,12 +71,13 @@ bool SlowShrink::follow(std::uint32_t wish, Duration cooldown, TimePoint now) no
 }
 
 void LoadTracker::add(const WorkerSample& sample, Duration cooldown, TimePoint now) noexcept {
-  const double kept = kept_after(now - last_, sample.busy > load_ ? kLoadRise : kLoadTau);
+  const Duration tau = sample.busy > load_ ? cooldown / kRiseSooner : cooldown;
+  const double kept = kept_after(now - last_, tau);
   load_ = last_ == TimePoint{} ? sample.busy : load_ * kept + sample.busy * (1.0 - kept);
   // So that a pool that rests comes to rest.
   if (load_ < 0.01) load_ = 0;
   last_ = std::max(last_, now);
-  const std::int64_t slot = now.time_since_epoch() / kPeakSlot;
+  const std::int64_t slot = now.time_since_epoch() / std::max(cooldown / 2, kPeakSlotLeast);
   const std::int64_t passed = std::clamp<std::int64_t>(slot - slot_, 0, kSlots);
   for (std::int64_t i = 1; i <= passed; ++i)
     peaks_[static_cast<std::size_t>((slot_ + i) % static_cast<std::int64_t>(kSlots))] = 0;
@@ -130,7 +131,11 @@ ScaleStep ScalePlan::plan(const ScaleSample& sample, TimePoint now) {
   } else {
     target_.set(goal);
   }
-  if (target_.value() != before) {
+  const std::uint32_t most = std::min({options_.max, sample.ceiling_share, sample.limit});
+  if (target_.value() > most) {
+    target_.set(most);
+    step.reason = most == sample.limit ? ScaleReason::kLimit : ScaleReason::kBounds;
+  } else if (target_.value() != before) {
     const bool idle = target_.value() < before && wanted.reason == ScaleReason::kDemand;
     step.reason = idle ? ScaleReason::kIdle : wanted.reason;
   }
@@ -177,9 +182,9 @@ ScalePlan::Wish ScalePlan::bounded(Wish wish, const ScaleSample& sample) const {
     if (wish.connections > useful) wish = {useful, ScaleReason::kThrottled};
     if (sample.throttled && wish.connections > target)
       wish = {static_cast<double>(target), ScaleReason::kThrottled};
-    if (wish.connections < options_.min)
-      wish = {static_cast<double>(options_.min),
-              target < options_.min ? ScaleReason::kBounds : wish.reason};
+    const std::uint32_t least = std::max(options_.min, sample.warm);
+    if (wish.connections < least)
+      wish = {static_cast<double>(least), target < least ? ScaleReason::kBounds : wish.reason};
   }
   const double bound = std::min(options_.max, sample.ceiling_share);
   // What exceeds a bound goes at once; what the bound only keeps from growing is named so.

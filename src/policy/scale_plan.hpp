@@ -24,7 +24,7 @@ struct ScaleOptions {
   double down = 0.3;
   std::uint32_t step = 2;
   Duration interval = std::chrono::milliseconds(250);
-  /// After growing nothing shrinks for so long.
+  /// After growing nothing shrinks for so long; the measure of all that shrinks.
   Duration cooldown = std::chrono::seconds(10);
   ForecastUse predict = ForecastUse::kOff;
   std::uint32_t min = 1;
@@ -58,6 +58,8 @@ struct ScaleSample {
   double rate_bound = std::numeric_limits<double>::infinity();
   /// A 429 asked us to stay away: growing would only bring more of them.
   bool throttled = false;
+  /// Connections made ready for calls that are about to come.
+  std::uint32_t warm = 0;
   /// Connections that will be busy a provisioning time from now.
   std::optional<double> forecast;
   /// An operator's order.
@@ -90,9 +92,9 @@ struct ScaleStep {
   std::uint32_t ahead = 0;
 };
 
-/// A number of connections that grows at once and shrinks slowly: by half of the excess every 5 s
-/// when nothing has grown for the cool-down, and a small excess only when it has lasted for half a
-/// minute, since closing and dialling one connection over and over costs more than keeping it.
+/// A number of connections that grows at once and shrinks slowly: by half of the excess every half
+/// cool-down when nothing has grown for a whole one, and a small excess only when it has lasted for
+/// three, since closing and dialling one connection over and over costs more than keeping it.
 class SlowShrink {
  public:
   explicit SlowShrink(std::uint32_t start = 0) noexcept : value_(start) {}
@@ -111,8 +113,8 @@ class SlowShrink {
 };
 
 /// What the load of one worker needs: the mean number of busy connections as a peak-keeping average
-/// with a time constant of 10 s, two deviations of random arrivals above it, and never less than
-/// were busy at once in the last half minute. A value; pure.
+/// with the cool-down as its time constant, two deviations of random arrivals above it, and never
+/// less than were busy at once within the last three cool-downs. A value; pure.
 class LoadTracker {
  public:
   void add(const WorkerSample& sample, Duration cooldown, TimePoint now) noexcept;

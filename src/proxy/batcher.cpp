@@ -101,9 +101,7 @@ void Batcher::send_together(Gathered& from, std::size_t count, TimePoint now) {
     return;
   }
   if (count == 0) {
-    if (connection->state() == upstream::Connection::State::kIdle) {
-      from.pool->connection_idle(*connection);
-    }
+    from.pool->give_back(*connection);
     return;
   }
   const net::Ref<UpstreamBatch> batch(

@@ -100,6 +100,7 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   [[nodiscard]] bool judge(const upstream::ReplyHead& head, std::string_view body) override;
   void on_reply() override;
   void on_failure(const upstream::Failure& failure) override;
+  void on_moved(upstream::Connection& connection) override { connection_ = &connection; }
   [[nodiscard]] bool may_move() const override;
   [[nodiscard]] bool may_hold(std::uint64_t bytes) override;
   [[nodiscard]] bool stream_begin(const upstream::ReplyHead& head) override;

@@ -74,11 +74,12 @@ void Call::on_batched_reply(const upstream::ReplyHead& head, const jsonrpc::Repl
 
 void Call::on_reply() {
   const net::Ref<Exchange> hold(&exchange_);
-  connection_ = nullptr;
+  const net::Ref<upstream::Connection> connection = std::move(connection_);
   batch_ = nullptr;
   const TimePoint time = exchange_.worker().loop().recent();
   outcome_ = classify(head_, view_);
   const ethereum::Action& action = ethereum::action(outcome_);
+  if (connection != nullptr && action.counts_as_failure) connection->blame();
   if (!action.counts_as_failure && !action.throttled) underway_.answered();
   account_attempt(attempt_outcome(outcome_), ended(outcome_), time);
   // What all calls of an upstream batch met counts once.

@@ -53,6 +53,14 @@ void Hedge::on_failure(const upstream::Failure& failure) {
   call_.on_hedge_failure(*this, failure);
 }
 
+void Hedge::on_moved(upstream::Connection& connection) {
+  if (taken_over_) {
+    call_.on_moved(connection);
+  } else {
+    connection_ = &connection;
+  }
+}
+
 bool Hedge::may_move() const {
   return taken_over_ ? call_.may_move() : true;
 }

@@ -51,6 +51,7 @@ class Hedge final : public upstream::AttemptSink {
   [[nodiscard]] bool judge(const upstream::ReplyHead& head, std::string_view body) override;
   void on_reply() override;
   void on_failure(const upstream::Failure& failure) override;
+  void on_moved(upstream::Connection& connection) override;
   [[nodiscard]] bool may_move() const override;
   [[nodiscard]] bool may_hold(std::uint64_t bytes) override;
   [[nodiscard]] bool stream_begin(const upstream::ReplyHead& head) override;

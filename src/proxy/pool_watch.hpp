@@ -24,6 +24,7 @@ class PoolWatch final : public upstream::PoolListener {
       : worker_(worker),
         chain_(std::move(chain)),
         wait_slot_(upstream.wait_slot),
+        rate_(upstream.rate),
         metrics_slot_(upstream.slot),
         chain_name_(std::move(chain_name)),
         upstream_name_(upstream.name) {}
@@ -35,11 +36,14 @@ class PoolWatch final : public upstream::PoolListener {
   void connection_closed(upstream::CloseReason reason) override;
   void capacity_freed(upstream::Pool& pool) override;
   void ceiling_freed() override;
+  void warmed_up(bool well, std::uint32_t calls) override;
+  [[nodiscard]] std::uint64_t chain_id() const override { return chain_->chain_id.load(); }
 
  private:
   Worker& worker_;
   const std::shared_ptr<ChainShared> chain_;
   const std::uint32_t wait_slot_;
+  const std::shared_ptr<RateGate> rate_;
   const metrics::UpstreamSlot metrics_slot_;
   const std::string chain_name_;
   const std::string upstream_name_;

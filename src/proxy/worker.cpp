@@ -92,12 +92,13 @@ Worker::Worker(net::Loop& loop, unsigned index, metrics::WorkerMetrics& metrics,
 Worker::~Worker() = default;
 
 Worker::WatchedPool Worker::make_pool(const ChainSpec& chain, const UpstreamSpec& upstream) {
-  const auto workers = static_cast<std::uint32_t>(std::max<std::size_t>(all_.size(), 1));
-  const std::uint32_t min = upstream.shared->options().connections_min;
-  const std::uint32_t share = min / workers + (index_ < min % workers ? 1 : 0);
+  const upstream::PoolPlace place{.worker = index_,
+                                  .workers = std::max<std::size_t>(all_.size(), 1)};
   const net::Ref<PoolWatch> watch(new PoolWatch(*this, chain.name, chain.shared, upstream));
-  return {net::Ref<upstream::Pool>(new upstream::Pool(loop_, upstream.shared, share, watch)),
-          watch};
+  const std::uint32_t target = place.share(upstream.shared->target.load());
+  return {
+      net::Ref<upstream::Pool>(new upstream::Pool(loop_, upstream.shared, target, watch, place)),
+      watch};
 }
 
 /// The burst is divided among the workers, so that all of them together have what is meant for the
@@ -141,7 +142,13 @@ void Worker::install(std::shared_ptr<const Snapshot> snapshot) {
   runtime_ = std::move(next);
   retired_.insert(retired_.end(), dropped.begin(), dropped.end());
   for (const auto& watched : dropped) watched.pool->retire();
-  for (const auto& [shared, watched] : pools_) watched.pool->fill(time);
+  for (const auto& [shared, watched] : pools_) {
+    if (watched.pool->empty()) {
+      watched.pool->warm_up(shared->options().warm_up, time);
+    } else {
+      watched.pool->fill(time);
+    }
+  }
 }
 
 void Worker::stop() {

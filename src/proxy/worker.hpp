@@ -36,6 +36,10 @@ class Worker final : public frontend::Handler, public frontend::Observer {
   /// The health monitor has thought again about an upstream: calls that wait route anew, and with
   /// `abandon` those under way there go elsewhere where they may.
   void standing_changed(const upstream::Shared& shared, bool abandon);
+  /// Makes connections ready before calls come.
+  void warm_up(const upstream::Shared& shared);
+  /// This worker's part of what the plan wants an upstream to have.
+  void steer(const upstream::Shared& shared, std::uint32_t target);
   /// At the end: gives up every call and closes every connection.
   void stop();
 

@@ -22,6 +22,11 @@ void PoolWatch::connection_closed(upstream::CloseReason reason) {
                                                  .reason = word(reason)});
 }
 
+void PoolWatch::warmed_up(bool well, std::uint32_t calls) {
+  worker_.metrics().warmed_up(metrics_slot_, well ? 0 : 1);
+  if (rate_ != nullptr && calls != 0) rate_->charge(worker_.loop().recent(), calls);
+}
+
 void PoolWatch::capacity_freed(upstream::Pool& pool) {
   if (chain_->queue.waiting()) worker_.serve_waiters(pool, *this);
 }
@@ -122,7 +127,7 @@ void Worker::standing_changed(const upstream::Shared& shared, bool abandon) {
   const WatchedPool watched = kept->second;
   if (abandon) watched.pool->upstream_lost();
   if (!shared.hand.takes_calls()) watched.pool->close_idle();
-  if (shared.in_rotation.load()) watched.pool->fill(now());
+  if (shared.in_rotation.load()) watched.pool->warm_up(shared.options().warm_up, now());
   // Routing may end calls, and register them anew.
   std::vector<std::uint64_t> keys;
   for (const auto& [key, call] : waiters_) {
@@ -132,6 +137,16 @@ void Worker::standing_changed(const upstream::Shared& shared, bool abandon) {
     const auto waiter = waiters_.find(key);
     if (waiter != waiters_.end() && waiter->second->leave_queue()) static_cast<void>(wake(key));
   }
+}
+
+void Worker::warm_up(const upstream::Shared& shared) {
+  if (const auto kept = pools_.find(&shared); kept != pools_.end())
+    kept->second.pool->warm_up(shared.options().warm_up, now());
+}
+
+void Worker::steer(const upstream::Shared& shared, std::uint32_t target) {
+  if (const auto kept = pools_.find(&shared); kept != pools_.end())
+    kept->second.pool->steer(target, now());
 }
 
 void Worker::look_again(ChainRuntime& chain, policy::UpstreamSet among) {

@@ -53,6 +53,8 @@ struct Failure {
 
 [[nodiscard]] std::string_view word(Failure::Kind kind) noexcept;
 
+class Connection;
+
 /// Whoever waits for an attempt's end. Called on the connection's thread, never from inside
 /// start().
 class AttemptSink {
@@ -66,6 +68,9 @@ class AttemptSink {
   /// returns.
   virtual void on_reply() = 0;
   virtual void on_failure(const Failure& failure) = 0;
+  /// The attempt waited for its connection, and another one has become free first: from now on it
+  /// is that one.
+  virtual void on_moved(Connection& /*connection*/) {}
   /// The upstream has left the rotation and answers nothing: whether the attempt is to fail now, to
   /// be made elsewhere, rather than be waited for.
   [[nodiscard]] virtual bool may_move() const { return false; }

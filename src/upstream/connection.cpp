@@ -47,9 +47,9 @@ std::string_view word(Failure::Kind kind) noexcept {
 
 std::string_view word(CloseReason reason) noexcept {
   constexpr std::array<std::string_view, static_cast<std::size_t>(CloseReason::kCount)> kWords = {
-      "idle_timeout",   "age",     "peer_closed", "extra_bytes",
-      "connect_failed", "timeout", "protocol",    "abandoned",
-      "not_reusable",   "retired", "rebalanced",  "upstream_lost"};
+      "idle_timeout", "age",           "peer_closed", "extra_bytes",  "connect_failed",
+      "timeout",      "protocol",      "abandoned",   "not_reusable", "retired",
+      "rebalanced",   "upstream_lost", "excess",      "bad"};
   return kWords[static_cast<std::size_t>(reason)];
 }
 
@@ -65,10 +65,18 @@ Connection::Connection(net::Loop& loop, std::shared_ptr<Shared> shared,
 Connection::~Connection() = default;
 
 void Connection::connect(TimePoint now) {
+  connect(now, shared_->options().age_max);
+}
+
+void Connection::connect(TimePoint now, Duration age_max) {
   const Options& options = shared_->options();
   shared_->connecting.fetch_add(1, std::memory_order_relaxed);
-  expires_at_ = now + options.age_max;
-  dial_until_ = connect_until_ = now + options.connect_timeout;
+  dialled_ = true;
+  dialled_at_ = now;
+  expires_at_ = now + age_max;
+  idle_max_ = options.idle_timeout;
+  dial_until_ = now + options.connect_timeout;
+  connect_until_ = sink_ != nullptr ? std::min(dial_until_, call_deadline_) : dial_until_;
   endpoints_ = shared_->endpoints();
   try_endpoint(now);
 }
@@ -130,7 +138,9 @@ void Connection::on_handshake(net::ErrorCode error, std::size_t /*bytes*/) {
 }
 
 void Connection::established() {
+  loop_.read_clock();
   connected_ = true;
+  handshake_time_ = loop_.recent() - dialled_at_;
   shared_->set_first_endpoint(endpoint_);
   shared_->connecting.fetch_sub(1, std::memory_order_relaxed);
   shared_->consecutive_connect_failures.store(0, std::memory_order_relaxed);
@@ -138,10 +148,11 @@ void Connection::established() {
   if (sink_ != nullptr) {
     state_ = State::kBusy;
     send_request();
+    owner_->connection_established(*this);
   } else {
-    loop_.read_clock();
     become_idle();
-    owner_->connection_idle(*this);
+    owner_->connection_established(*this);
+    owner_->connection_idle(*this, Duration::zero());
   }
   arm_read();
 }
@@ -150,10 +161,12 @@ void Connection::become_idle() {
   state_ = State::kIdle;
   reused_ = true;
   idle_since_ = loop_.recent();
-  deadline_.set(idle_since_ + std::min(kLookAfter, shared_->options().idle_timeout));
+  deadline_.set(idle_since_ + std::min(kLookAfter, idle_max_));
 }
 
 void Connection::start(const Request& request, AttemptSink& sink, TimePoint deadline) {
+  if (record_.requests() != 0) record_.judged(std::exchange(blamed_, false));
+  reserved_ = false;
   sink_ = &sink;
   request_ = request;
   count_calls();
@@ -163,7 +176,7 @@ void Connection::start(const Request& request, AttemptSink& sink, TimePoint dead
   held_bytes_ = 0;
   parser_.reset();
   if (!connected_) {
-    connect_until_ = std::min(connect_until_, deadline);
+    if (dialled_) connect_until_ = std::min(connect_until_, deadline);
     deadline_.set(std::min(deadline_.when(), deadline));
     return;
   }
@@ -185,6 +198,7 @@ void Connection::uncount_calls() noexcept {
 
 void Connection::send_request() {
   deadline_.set(call_deadline_);
+  sent_at_ = loop_.recent();
   const std::string_view body =
       request_.batch.empty() ? sent_params(request_.params) : request_.batch;
   const bool copied = body.size() <= kCopiedMax;
@@ -293,6 +307,10 @@ void Connection::dial_on(TimePoint now) {
 }
 
 void Connection::on_connect_deadline() {
+  if (!dialled_) {
+    fail_parked();
+    return;
+  }
   const TimePoint time = now();
   if (sink_ != nullptr && time >= call_deadline_ && time < dial_until_) {
     AttemptSink& sink = *std::exchange(sink_, nullptr);
@@ -311,7 +329,7 @@ void Connection::on_connect_deadline() {
 
 void Connection::on_idle_deadline() {
   const TimePoint time = now();
-  const TimePoint end = std::min(idle_since_ + shared_->options().idle_timeout, expires_at_);
+  const TimePoint end = std::min(idle_since_ + idle_max_, expires_at_);
   if (time >= end) {
     close(time >= expires_at_ ? CloseReason::kAge : CloseReason::kIdleTimeout);
   } else if (!looks_alive()) {
@@ -336,53 +354,6 @@ bool Connection::looks_alive() noexcept {
   // A TLS record (a session ticket) may wait legitimately; anything in plain text is one byte too
   // many.
   return got < 0 ? (errno == EAGAIN || errno == EWOULDBLOCK) : got > 0 && shared_->tls() != nullptr;
-}
-
-void Connection::abandon() noexcept {
-  if (sink_ == nullptr) return;
-  sink_ = nullptr;
-  uncount_calls();
-  if (state_ == State::kConnecting) {
-    // Dialled for a call that is gone: the connection will serve another.
-    dial_on(now());
-    return;
-  }
-  close(CloseReason::kAbandoned);
-}
-
-void Connection::upstream_lost() {
-  if (state_ == State::kIdle) {
-    close(CloseReason::kUpstreamLost);
-  } else if (sink_ != nullptr && sink_->may_move()) {
-    fail(Failure::Kind::kUpstreamLost, CloseReason::kUpstreamLost);
-  }
-}
-
-void Connection::close(CloseReason reason) {
-  if (state_ == State::kClosed) return;
-  const net::Ref<Connection> self(this);
-  if (!connected_) shared_->connecting.fetch_sub(1, std::memory_order_relaxed);
-  state_ = State::kClosed;
-  deadline_.clear();
-  if (stream_ != nullptr) stream_->close();
-  const net::Ref<ConnectionOwner> owner = std::move(owner_);
-  owner->connection_closed(*this, reason);
-}
-
-void Connection::fail(Failure::Kind kind, CloseReason reason) {
-  const net::Ref<Connection> self(this);
-  AttemptSink* sink = std::exchange(sink_, nullptr);
-  const Failure failure{.kind = kind,
-                        .maybe_sent = sent_,
-                        .stale = reused_ && !reply_begun_ && kind == Failure::Kind::kClosed};
-  if (sink != nullptr) uncount_calls();
-  // Nobody else is there to tell of it.
-  if (sink == nullptr && !connected_) {
-    shared_->connect_failures.fetch_add(1, std::memory_order_relaxed);
-    shared_->consecutive_connect_failures.fetch_add(1, std::memory_order_relaxed);
-  }
-  close(reason);
-  if (sink != nullptr) sink->on_failure(failure);
 }
 
 }  // namespace sluice::upstream

@@ -44,6 +44,7 @@ bool Connection::advance_head() {
   }
   const http::ResponseHead& head = parser_.head();
   head_ = ReplyHead{head.status, parse_retry_after(head.retry_after)};
+  if (!head.keep_alive_words.empty()) read_keep_alive(head.keep_alive_words);
   keep_alive_ = head.keep_alive;
   body_begin_ = decoded_end_ = raw_begin_ = parser_.head_bytes();
   length_left_ = head.content_length;
@@ -58,6 +59,20 @@ bool Connection::advance_head() {
     body_ = Body::kUntilClose;
   }
   return true;
+}
+
+/// `timeout=N` anywhere in it: seconds for which the node keeps an idle connection.
+void Connection::read_keep_alive(std::string_view words) noexcept {
+  constexpr std::string_view kTimeout = "timeout=";
+  constexpr std::uint32_t kMost = 86'400;
+  const auto at = words.find(kTimeout);
+  if (at == std::string_view::npos) return;
+  std::uint32_t value = 0;
+  const std::string_view digits = words.substr(at + kTimeout.size());
+  const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (end.ec != std::errc{} || value == 0) return;
+  idle_max_ = policy::idle_allowed(shared_->options().idle_timeout,
+                                   std::chrono::seconds(std::min(value, kMost)));
 }
 
 void Connection::room_for_reply(std::uint64_t body_bytes) {
@@ -200,12 +215,17 @@ void Connection::release(bool reusable, CloseReason otherwise) {
   uncount_calls();
   paused_ = false;
   if (state_ == State::kClosed) return;
-  if (!reusable || loop_.recent() >= expires_at_) {
-    close(reusable ? CloseReason::kAge : otherwise);
+  // How long a stream takes is up to its client as much as to the node.
+  const Duration took = streaming_ ? Duration::zero() : loop_.recent() - sent_at_;
+  if (!streaming_) record_.answered(took);
+  // A fault that shows in the status; what the reply itself says comes by blame().
+  if (head_.status >= 500) blamed_ = true;
+  if (!reusable || draining_ || loop_.recent() >= expires_at_) {
+    close(!reusable ? otherwise : draining_ ? drain_reason_ : CloseReason::kAge);
     return;
   }
   become_idle();
-  owner_->connection_idle(*this);
+  owner_->connection_idle(*this, took);
 }
 
 void Connection::shrink_buffer() {

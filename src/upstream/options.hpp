@@ -31,6 +31,11 @@ struct Options {
   Duration idle_timeout = std::chrono::seconds(60);
   Duration age_max = std::chrono::minutes(30);
   Duration connect_timeout = std::chrono::seconds(2);
+  /// Connections made before the upstream gets calls, and whether each is tried with one.
+  std::uint32_t warm_up = 0;
+  bool warm_up_verified = true;
+  /// Whether a pool dials a little ahead of its calls.
+  bool dials_ahead = false;
   /// A reply up to this many bytes is judged whole; a larger one streams.
   std::uint64_t held_reply_max = 65536;
   /// Bytes of a reply that may be held for a caller that cannot stream.

@@ -24,16 +24,19 @@ void Hand::take_over(const Hand& earlier) noexcept {
 
 Shared::Shared(Options options, std::shared_ptr<net::ClientTls> tls,
                std::shared_ptr<Ceiling> ceiling, std::size_t workers)
-    : options_(std::move(options)),
+    : limit(options.connections_max),
+      target(options.connections_min),
+      options_(std::move(options)),
       request_prefix_(options_.request_prefix()),
       tls_(std::move(tls)),
       ceiling_(std::move(ceiling)),
+      parts_(workers),
       latencies_(std::make_shared<LatencyBoard>(workers)),
       classes_(std::make_shared<ClassBoard>(workers)),
       endpoints_(std::make_shared<const std::vector<net::TcpEndpoint>>()) {}
 
 bool Shared::take_permit() noexcept {
-  if (!take_below(connections, options_.connections_max)) return false;
+  if (!take_below(connections, limit.load(std::memory_order_relaxed))) return false;
   if (take_below(ceiling_->used, ceiling_->max.load(std::memory_order_relaxed))) return true;
   connections.fetch_sub(1);
   return false;
@@ -65,6 +68,7 @@ void Shared::inherit(const Shared& earlier) noexcept {
     usual_ns[k].store(earlier.usual_ns[k].load());
   }
   latency_ns.store(earlier.latency_ns.load());
+  draining = earlier.draining;
   head.store(earlier.head.load());
   in_rotation.store(earlier.in_rotation.load());
   verified.store(earlier.verified.load());

@@ -56,6 +56,17 @@ struct Hand {
   void take_over(const Hand& earlier) noexcept;
 };
 
+/// What one worker tells of its connections to one upstream. Written by that worker alone, but for
+/// `peak`, which the control thread sets back.
+struct alignas(64) PoolPart {
+  std::atomic<std::uint32_t> open{0};
+  std::atomic<std::uint32_t> busy{0};
+  /// Most busy at once since it was last set back.
+  std::atomic<std::uint32_t> peak{0};
+  /// Calls that wait for a connection of the pool to become free.
+  std::atomic<std::uint32_t> waiting{0};
+};
+
 /// What all workers and the control thread share about one upstream: permits, in-flight calls, what
 /// live traffic saw, and what the health monitor decided. All atomics, and relaxed but for permits:
 /// each value stands alone and may be a moment old. Created by the control thread with a snapshot,
@@ -77,9 +88,17 @@ class Shared {
   /// Sequentially consistent, as giving permits back and the queue's count of waiters are: who
   /// registers and then looks here, or gives back and then looks there, does not miss the other.
   [[nodiscard]] bool has_permit() const noexcept {
-    return connections.load() < options_.connections_max &&
+    return connections.load() < limit.load(std::memory_order_relaxed) &&
            ceiling_->used.load() < ceiling_->max.load();
   }
+
+  /// More than the concurrency limit allows, since that fell.
+  [[nodiscard]] bool above_limit() const noexcept {
+    return connections.load(std::memory_order_relaxed) >
+           limit.load(std::memory_order_relaxed) + parked.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::vector<PoolPart>& parts() noexcept { return parts_; }
+  [[nodiscard]] const Ceiling& ceiling() const noexcept { return *ceiling_; }
 
   /// Where to begin among the endpoints: the one that answered last.
   [[nodiscard]] std::size_t first_endpoint() const noexcept {
@@ -126,6 +145,8 @@ class Shared {
   /// How many of them share their connection with another.
   std::atomic<std::uint32_t> in_flight_shared{0};
   std::atomic<std::uint32_t> connecting{0};
+  /// Permits of calls that wait for a connection without one being dialled for them.
+  std::atomic<std::uint32_t> parked{0};
   std::atomic<std::uint64_t> latency_ns{0};
   alignas(64) std::atomic<std::uint64_t> successes{0};
   std::atomic<std::uint64_t> failures{0};
@@ -144,6 +165,10 @@ class Shared {
   alignas(64) std::atomic<std::uint64_t> head{0};
 
   // Written by the control thread.
+  /// Connections at most: connections_max, or less by the concurrency limit.
+  std::atomic<std::uint32_t> limit;
+  /// What the plan wants all workers together to have.
+  std::atomic<std::uint32_t> target;
   std::atomic<bool> in_rotation{false};
   std::atomic<bool> verified{false};
   /// Its first probe has ended, well or not.
@@ -162,11 +187,16 @@ class Shared {
   std::array<std::atomic<std::int64_t>, kMethodClassesMax> hedge_after_ns{};
   std::array<std::atomic<std::int64_t>, kMethodClassesMax> usual_ns{};
 
+  /// Connections of this upstream, under earlier options too, that are busy for the last time.
+  std::shared_ptr<std::atomic<std::uint32_t>> draining =
+      std::make_shared<std::atomic<std::uint32_t>>(0);
+
  private:
   const Options options_;
   const std::string request_prefix_;
   const std::shared_ptr<net::ClientTls> tls_;
   const std::shared_ptr<Ceiling> ceiling_;
+  std::vector<PoolPart> parts_;
   std::shared_ptr<LatencyBoard> latencies_;
   std::shared_ptr<ClassBoard> classes_;
   std::shared_ptr<policy::UpstreamStats> stats_ = std::make_shared<policy::UpstreamStats>();

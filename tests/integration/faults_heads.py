@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 
-from support.sluice import ScriptedUpstream, Sluice, call, check, equal, poll
+from support.sluice import ON_DEMAND, ScriptedUpstream, Sluice, call, check, equal, poll
 
 NAMES = ("one", "two", "three")
 HEAD = 0x1000
@@ -151,7 +151,7 @@ def probes(node):
 
 def test_an_upstreams_own_interval():
     with ScriptedUpstream() as often, ScriptedUpstream() as seldom:
-        config = {"chain_id": 1337, "health": {"interval": "10m"},
+        config = {"chain_id": 1337, "health": {"interval": "10m"}, **ON_DEMAND,
                   "upstreams": [{"name": "often", "url": often.url, "health": {"interval": "100ms"}},
                                 {"name": "seldom", "url": seldom.url}]}
         with Sluice(config):

@@ -7,7 +7,8 @@ import socket
 import threading
 import time
 
-from support.sluice import (Client, Devnodes, ScriptedUpstream, Sluice, call, check, equal, poll, post)
+from support.sluice import (ON_DEMAND, Client, Devnodes, ScriptedUpstream, Sluice, call, check, equal,
+                            poll, post)
 
 MIB = 1 << 20
 SLACK = 16 * MIB
@@ -105,7 +106,7 @@ def whole(stream, size, id=b"1"):
 def slow_reader(chunked, version):
     def run(full=False):
         size = (1024 if full else 64) * MIB
-        with Devnodes(1) as nodes, Sluice(urls=nodes.urls) as sluice:
+        with Devnodes(1) as nodes, Sluice({"upstreams": nodes.urls, **ON_DEMAND}) as sluice:
             equal(sluice.rpc(call("test_size", [300000])).status, 200, "a large call before")
             before = sluice.rss()
             with Client(sluice.http, receive_buffer=65536) as client:
@@ -156,7 +157,7 @@ def test_many_slow_readers_at_once():
 
 
 def test_a_client_that_goes_away_frees_everything():
-    with Devnodes(1) as nodes, Sluice(urls=nodes.urls) as sluice:
+    with Devnodes(1) as nodes, Sluice({"upstreams": nodes.urls, **ON_DEMAND}) as sluice:
         for reset in (False, True):
             before = sluice.metric("sluice_calls_total", outcome="cancelled")
             client = Client(sluice.http, receive_buffer=65536)
@@ -255,7 +256,7 @@ BAD = {
 
 def bad(script, relayed):
     def run():
-        with ScriptedUpstream(script) as node, Sluice({"upstreams": [node.url], "retry": {"max": 0},
+        with ScriptedUpstream(script) as node, Sluice({"upstreams": [node.url], "retry": {"max": 0}, **ON_DEMAND,
                                                        "pool": {"min": 0}}) as sluice:
             with sluice.client() as client:
                 if relayed:
@@ -277,7 +278,7 @@ def bad(script, relayed):
 def bad_for_http_1_0(script):
     """Where only the end of the connection ends a reply, a cut must be a reset or unfinished JSON."""
     def run():
-        with ScriptedUpstream(script) as node, Sluice({"upstreams": [node.url], "retry": {"max": 0},
+        with ScriptedUpstream(script) as node, Sluice({"upstreams": [node.url], "retry": {"max": 0}, **ON_DEMAND,
                                                        "pool": {"min": 0}}) as sluice:
             with sluice.client() as client:
                 stream = Stream(client, call("eth_call", [{}, "latest"]), version="1.0")

@@ -21,6 +21,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:")
 
 
+# A connection for each call that finds none, and no other: for tests that count connections.
+ON_DEMAND = {"pool": {"min": 0, "warm_up": {"connections": 0}}, "scaler": {"mode": "off"}}
+
+
 def binary():
     """Path of the program under test: SLUICE_BIN, else the release build, else the debug build."""
     named = os.environ.get("SLUICE_BIN")

@@ -51,9 +51,9 @@ TEST_CASE("the documented defaults of chains and upstreams") {
   CHECK(chain.path.empty());
   CHECK(chain.is_default);
   CHECK(chain.balance.strategy == Strategy::kAdaptive);
-  CHECK(chain.pool == PoolConfig{1, 64, 60s, 30min, {0, true}});
+  CHECK(chain.pool == PoolConfig{1, 64, 60s, 30min, {2, true}});
   CHECK(chain.batch == BatchConfig{20, 2ms});
-  CHECK(chain.scaler == ScalerConfig{ScalerMode::kOff, 0.8, 0.3, 2, 250ms, 10s, Stance::kOff});
+  CHECK(chain.scaler == ScalerConfig{ScalerMode::kThreshold, 0.8, 0.3, 2, 250ms, 10s, Stance::kOff});
   CHECK(chain.queue == QueueConfig{10000, 2s, 0.05});
   CHECK(chain.health == HealthConfig{2s, 1s, {1, 3, 30s}, {1s, 60s, 0.5}});
   CHECK(chain.breaker == BreakerConfig{0.5, 10, 10s, 5s, 3});
@@ -144,7 +144,7 @@ upstreams: [http://a:1]
   CHECK(chain.name == "dev");
   CHECK(chain.chain_id == 31337);
   CHECK(chain.path == "/eth/dev");
-  CHECK(chain.upstreams.at(0).pool == PoolConfig{2, 3, 60s, 30min, {0, true}});
+  CHECK(chain.upstreams.at(0).pool == PoolConfig{2, 3, 60s, 30min, {2, true}});
   CHECK(chain.balance.strategy == Strategy::kWeighted);
   CHECK(config.methods.allow == std::vector<std::string>{"debug_traceCall"});
   CHECK(config.methods.deny.size() == 5);

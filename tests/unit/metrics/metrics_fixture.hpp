@@ -22,7 +22,8 @@ inline LabelSets test_sets() {
           .priorities = {"critical", "normal"},
           .protocols = {"http", "websocket"},
           .health_check_outcomes = {"ok", "failed"},
-          .batch_outcomes = {"ok", "refused"}};
+          .batch_outcomes = {"ok", "refused"},
+          .warm_up_outcomes = {"ok", "failed"}};
 }
 
 /// The value of the series with exactly this name and these labels; -1 if it is not on the page, -2
@@ -60,6 +61,7 @@ inline void drive_every_probe(Registry& registry, WorkerMetrics& on) {
   on.throttled(upstream);
   on.recovered(upstream);
   on.health_check(upstream, 0, microseconds(900));
+  on.warmed_up(upstream, 0);
 }
 
 inline void collect_everything(Emitter& emit) {
@@ -75,6 +77,7 @@ inline void collect_everything(Emitter& emit) {
   emit.one_hot(Id::kPoolConnections, {chain, upstream}, kStates, 0);
   emit.gauge(Id::kPoolTargetConnections, {chain, upstream}, 8);
   emit.gauge(Id::kPoolUtilization, {chain, upstream}, 0.5);
+  emit.counter(Id::kScalerEvents, {chain, upstream, "up", "demand"}, 2);
   emit.gauge(Id::kQueueDepth, {chain, "normal"}, 3);
   emit.one_hot(Id::kUpstreamOverride, {chain, upstream}, kStates, 0);
   emit.counter(Id::kEventDeliveries, {"log", "delivered"}, 7);

@@ -166,6 +166,8 @@ TEST_CASE("every word of every set has a number of its own") {
        "sluice_health_checks_total" + of_upstream + "outcome=\"", "\"}"},
       {&sets.batch_outcomes, [&](std::size_t i) { on.upstream_batch(upstream, i, 1); },
        "sluice_upstream_batches_total" + of_upstream + "outcome=\"", "\"}"},
+      {&sets.warm_up_outcomes, [&](std::size_t i) { on.warmed_up(upstream, i); },
+       "sluice_warmups_total" + of_upstream + "outcome=\"", "\"}"},
       {&sets.close_reasons, [&](std::size_t i) { on.connection_closed(upstream, i); },
        "sluice_pool_connections_closed_total" + of_upstream + "reason=\"", "\"}"},
   };

@@ -31,6 +31,10 @@ class FakeSink final : public upstream::AttemptSink {
     failure = with;
     if (then) then();
   }
+  void on_moved(upstream::Connection& connection) override {
+    ++moves;
+    at = &connection;
+  }
   bool stream_begin(const upstream::ReplyHead& head) override {
     ++begun;
     status = head.status;
@@ -51,7 +55,9 @@ class FakeSink final : public upstream::AttemptSink {
   bool streams = true;
   std::function<void()> then;
   std::function<bool()> on_data;
-  int judged = 0, replies = 0, failures = 0, begun = 0, ended = 0;
+  int judged = 0, replies = 0, failures = 0, begun = 0, ended = 0, moves = 0;
+  /// Where the call is, as far as the test has set it; kept when it moves.
+  net::Ref<upstream::Connection> at;
   int status = 0;
   std::uint32_t retry_after = 0;
   std::string text;
@@ -68,8 +74,15 @@ class FakeListener final : public upstream::PoolListener {
     if (on_freed) on_freed(pool);
   }
   void ceiling_freed() override { ++ceilings; }
+  void warmed_up(bool well, std::uint32_t calls) override {
+    ++(well ? warm : cold);
+    warm_up_calls += calls;
+  }
+  [[nodiscard]] std::uint64_t chain_id() const override { return chain; }
   std::function<void(upstream::Pool&)> on_freed;
-  int created = 0, freed = 0, ceilings = 0;
+  int created = 0, freed = 0, ceilings = 0, warm = 0, cold = 0;
+  std::uint32_t warm_up_calls = 0;
+  std::uint64_t chain = 0;
   std::vector<upstream::CloseReason> closed;
 };
 
@@ -95,6 +108,7 @@ struct NodeFixture {
                               Duration within = std::chrono::seconds(30)) {
     upstream::Connection* connection = pool->take(now());
     REQUIRE(connection != nullptr);
+    sink.at = connection;
     connection->start({++id, "eth_call", params}, sink, now() + within);
     return connection;
   }

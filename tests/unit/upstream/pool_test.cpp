@@ -193,7 +193,6 @@ TEST_CASE("no permit is lost or doubled by any course of calls, cuts and time-ou
   f.ceiling->max = 5;
   struct Running {
     std::unique_ptr<FakeSink> sink = std::make_unique<FakeSink>();
-    net::Ref<upstream::Connection> connection;
     bool abandoned = false;
   };
   std::vector<Running> calls;
@@ -207,7 +206,7 @@ TEST_CASE("no permit is lost or doubled by any course of calls, cuts and time-ou
       case 2:
         if (upstream::Connection* connection = f.pool->take(now(), random.below(2) == 0)) {
           Running call;
-          call.connection = connection;
+          call.sink->at = connection;
           connection->start({++f.id, "m", "[]"}, *call.sink,
                             now() + std::chrono::milliseconds(1 + random.below(30)));
           calls.push_back(std::move(call));
@@ -218,7 +217,7 @@ TEST_CASE("no permit is lost or doubled by any course of calls, cuts and time-ou
           Running& call = calls[random.below(calls.size())];
           if (call.sink->ends() == 0 && !call.abandoned) {
             call.abandoned = true;
-            call.connection->abandon();
+            call.sink->at->abandon();
           }
         }
         break;
@@ -253,18 +252,20 @@ TEST_CASE("no permit is lost or doubled by any course of calls, cuts and time-ou
     REQUIRE(f.shared->in_flight == running);
     REQUIRE(f.shared->connections <= 5);
     REQUIRE(f.shared->connections == f.ceiling->used);
-    REQUIRE(f.shared->connections ==
-            static_cast<std::uint32_t>(f.listener->created) - f.listener->closed.size());
+    REQUIRE(f.shared->connections == static_cast<std::uint32_t>(f.listener->created) -
+                                         f.listener->closed.size() + f.shared->parked);
     REQUIRE(f.shared->connecting <= f.shared->connections);
     std::erase_if(calls,
                   [](const Running& call) { return call.sink->ends() == 1 || call.abandoned; });
   }
   CHECK(highest == 5);
-  for (Running& call : calls) call.connection->abandon();
+  for (Running& call : calls) call.sink->at->abandon();
   f.pool->close_all();
   settle(f.loop);
   CHECK(f.shared->connections == 0);
   CHECK(f.ceiling->used == 0);
   CHECK(f.shared->in_flight == 0);
   CHECK(f.shared->connecting == 0);
+  CHECK(f.shared->parked == 0);
+  CHECK(*f.shared->draining == 0);
 }

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "net/loop.hpp"
+#include "policy/scale_plan.hpp"
+#include "upstream/shared.hpp"
+
+namespace sluice::scaler {
+
+/// One upstream whose connections are planned.
+struct Target {
+  std::string chain;
+  std::string upstream;
+  std::shared_ptr<upstream::Shared> shared;
+  policy::ScaleOptions options;
+  /// Calls a second that the provider allows; 0 for any number.
+  double rate_limit = 0;
+};
+
+/// A change of plan.
+struct Change {
+  std::uint32_t from = 0;
+  std::uint32_t to = 0;
+  policy::ScaleReason reason = policy::ScaleReason::kNone;
+  /// Busy connections.
+  double load = 0;
+};
+
+/// What the scaler asks and tells, on the control thread.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  /// The part of worker `worker` in an upstream's connections has changed.
+  virtual void steer(const std::shared_ptr<upstream::Shared>& shared, std::size_t worker,
+                     std::uint32_t target) = 0;
+  virtual void scaled(const Target& target, const Change& change) = 0;
+  /// An operator's order for this upstream.
+  [[nodiscard]] virtual std::optional<std::uint32_t> forced(const Target& /*target*/) {
+    return std::nullopt;
+  }
+  /// Busy connections that are expected when what is dialled now will be ready.
+  [[nodiscard]] virtual std::optional<double> forecast(const Target& /*target*/) {
+    return std::nullopt;
+  }
+};
+
+struct Report {
+  std::string chain;
+  std::string upstream;
+  std::uint32_t target = 0;
+  /// What it would be with the forecast.
+  std::uint32_t ahead = 0;
+  double load = 0;
+  /// By reason, since the upstream is known.
+  std::array<std::uint64_t, static_cast<std::size_t>(policy::ScaleReason::kCount)> grown{};
+  std::array<std::uint64_t, static_cast<std::size_t>(policy::ScaleReason::kCount)> shrunk{};
+};
+
+/// The auto-scaler's shell: looks at every pool twenty times a second, lets each upstream's plan
+/// think every interval, and passes what changed to the workers that hold the connections. Control
+/// thread only; owned by the app. Touches no connection itself, and a plan that comes late costs a
+/// handshake, never a call.
+class Scaler {
+ public:
+  Scaler(net::Loop& loop, Observer& observer);
+  ~Scaler();
+  Scaler(const Scaler&) = delete;
+  Scaler& operator=(const Scaler&) = delete;
+
+  /// After a reload too: an upstream keeps what its plan has learned by its names.
+  void watch(std::vector<Target> targets);
+  /// Connections have been made ready for calls that have not come yet: for a while they are not
+  /// taken for idle ones.
+  void warmed_up(const upstream::Shared& shared);
+  void stop();
+  [[nodiscard]] std::vector<Report> report() const;
+
+ private:
+  class Watched;
+  static constexpr Duration kLook = std::chrono::milliseconds(50);
+
+  void on_tick();
+
+  Observer& observer_;
+  net::Deadline tick_;
+  std::vector<std::unique_ptr<Watched>> watched_;
+};
+
+}  // namespace sluice::scaler

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The connections to a node: made before calls come, more under load and fewer after it, replaced
+when bad, drained without a cut call. What metrics say is held against the sockets that `ss` sees."""
+
+import contextlib
+import random
+import shutil
+import subprocess
+import threading
+
+from support.sluice import (ScriptedUpstream, Skipped, Sluice, call, check, equal, http_reply, poll,
+                            post, total)
+
+READ = "eth_getBalance"
+PARAMS = ["0x00000000000000000000000000000000000000aa", "0x1"]
+
+
+class Held:
+    """A node that holds test_sleep until it is told to answer, and answers all else at once."""
+
+    def __init__(self):
+        self.release = threading.Event()
+
+    def __call__(self, connection):
+        while True:
+            request = connection.read_request()
+            if request.method == "test_sleep":
+                connection.wait_for(self.release)
+            connection.send(request.reply())
+
+
+def sockets(node):
+    """Established connections to the node, by ss: those of the pool and one of the health monitor."""
+    if shutil.which("ss") is None:
+        raise Skipped("ss is not installed")
+    out = subprocess.run(["ss", "-Htn", "state", "established", f"( dport = :{node.port} )"],
+                         check=True, capture_output=True, text=True).stdout
+    return max(len(out.splitlines()) - 1, 0)
+
+
+def counted(sluice, *states):
+    metrics = sluice.metrics()
+    return sum(total(metrics, "sluice_pool_connections", state=state) for state in states)
+
+
+def test_connections_are_there_before_the_first_call():
+    with ScriptedUpstream() as node:
+        config = {"upstreams": [node.url], "pool": {"warm_up": {"connections": 4}}}
+        with Sluice(config, serving=False) as sluice:
+            # The line that says that it is ready has just been read.
+            equal(sockets(node), 4, "connections by ss")
+            equal(counted(sluice, "idle"), 4, "idle ones by the metrics")
+            equal(sluice.metric("sluice_warmups_total", outcome="ok"), 4, "warm-ups")
+            created = sluice.metric("sluice_pool_connections_created_total")
+            equal(sluice.rpc(call(READ, PARAMS)).status, 200, "a call")
+            check(sluice.metric("sluice_pool_connections_created_total") - created <= 1,
+                  "the call finds a connection; one more may be dialled ahead of the next")
+
+
+def test_unverified_and_switched_off():
+    with ScriptedUpstream() as node:
+        config = {"upstreams": [node.url], "scaler": {"mode": "off"},
+                  "pool": {"min": 0, "warm_up": {"connections": 3, "verify": False}}}
+        with Sluice(config, serving=False) as sluice:
+            equal(sockets(node), 3, "connections that were not tried")
+            config["pool"]["warm_up"] = {"connections": 0}
+            sluice.reload(config)
+            poll(lambda: sockets(node) == 0, "none is kept where none is wanted")
+
+
+def test_a_node_on_another_chain_is_found_by_the_trial():
+    """Behind one name there may be a machine that serves something else."""
+    with ScriptedUpstream() as node:
+        answer = node.answer_probe
+        asked = []
+
+        def by_turns(request):
+            if request.method != "eth_chainId":
+                return answer(request)
+            asked.append(1)
+            # The monitor asks first, then the connections are tried.
+            return request.reply(b'"0x539"' if len(asked) != 2 else b'"0x1"')
+
+        node.answer_probe = by_turns
+        config = {"chain_id": 1337, "upstreams": [node.url], "pool": {"warm_up": {"connections": 2}}}
+        with Sluice(config, workers=1) as sluice:
+            poll(lambda: sluice.metric("sluice_warmups_total", outcome="failed") == 1,
+                 "the connection that serves another chain is told")
+            equal(sluice.metric("sluice_upstream_state", state="in"), 1, "the upstream stays")
+
+
+def test_grows_under_load_and_shrinks_after_it():
+    held = Held()
+    with ScriptedUpstream(held) as node:
+        config = {"upstreams": [node.url],
+                  "scaler": {"mode": "sized", "interval": "50ms", "cooldown": "300ms"}}
+        with Sluice(config) as sluice, contextlib.ExitStack() as stack:
+            equal(sockets(node), 2, "connections at first")
+            clients = [stack.enter_context(sluice.client()) for _ in range(24)]
+            for client in clients:
+                client.send(post(call("test_sleep", [1])))
+            node.wait_count(24)
+            poll(lambda: counted(sluice, "busy") == 24, "each call has a connection")
+            poll(lambda: sluice.metric("sluice_pool_target_connections") >= 24 + 6,
+                 "the plan: the load and its swing")
+            poll(lambda: sockets(node) >= 24 + 6, "connections ahead of the next call")
+            equal(sockets(node), counted(sluice, "idle", "busy"), "sockets as the metrics have them")
+            check(sluice.metric("sluice_scaler_events_total", direction="up", reason="demand") >= 1,
+                  "growth is counted")
+            held.release.set()
+            for client in clients:
+                equal(client.response().status, 200, "a call that was under way")
+            poll(lambda: sockets(node) <= 3, "connections go when the load has gone", 20)
+            check(sluice.metric("sluice_scaler_events_total", direction="down") >= 1,
+                  "shrinkage is counted")
+            check(sluice.metric("sluice_pool_connections_closed_total", reason="excess") >= 20,
+                  "and the connections' end")
+            equal(sluice.rpc(call(READ, PARAMS)).status, 200, "a call afterwards")
+
+
+def test_never_more_than_max():
+    held = Held()
+    with ScriptedUpstream(held) as node:
+        config = {"upstreams": [node.url], "pool": {"max": 5}, "scaler": {"interval": "50ms"}}
+        with Sluice(config) as sluice, contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(sluice.client()) for _ in range(20)]
+            for client in clients:
+                client.send(post(call("test_sleep", [1])))
+            node.wait_count(5)
+            poll(lambda: sluice.metric("sluice_queue_depth") == 15, "the others wait")
+            equal(sockets(node), 5, "connections by ss")
+            equal(node.count, 5, "calls at the node")
+            held.release.set()
+            for client in clients:
+                equal(client.response().status, 200, "a call")
+            check(sockets(node) <= 5, "connections afterwards")
+
+
+def test_a_bad_connection_is_replaced_and_the_upstream_stays():
+    bad = []
+
+    def script(connection):
+        while True:
+            request = connection.read_request()
+            if not bad:
+                bad.append(connection)
+            if connection is bad[0]:
+                connection.send(http_reply(b"no", 502))
+            else:
+                connection.send(request.reply())
+
+    with ScriptedUpstream(script) as node:
+        config = {"upstreams": [node.url], "retry": {"max": 0}}
+        with Sluice(config, workers=1) as sluice, sluice.client() as client:
+            statuses = [client.rpc(call(READ, PARAMS)).status for _ in range(12)]
+            check(statuses.count(200) >= 8, "after a few failures calls are served", statuses)
+            equal(statuses[-4:], [200] * 4, "the last calls")
+            equal(sluice.metric("sluice_pool_connections_closed_total", reason="bad"), 1,
+                  "connections replaced")
+            equal(sluice.metric("sluice_upstream_state", state="in"), 1, "the upstream stays")
+
+
+def test_drained_without_a_cut_call():
+    held = Held()
+    with ScriptedUpstream(held) as node:
+        config = {"upstreams": [node.url]}
+        with Sluice(config) as sluice, contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(sluice.client()) for _ in range(6)]
+            for client in clients:
+                client.send(post(call("test_sleep", [1])))
+            node.wait_count(6)
+            sluice.reload({**config, "pool": {"max": 32}})
+            poll(lambda: counted(sluice, "draining") == 6, "busy for the last time")
+            equal(sluice.rpc(call(READ, PARAMS)).status, 200, "a call under the new configuration")
+            held.release.set()
+            for client in clients:
+                equal(client.response().status, 200, "a call that was under way")
+            poll(lambda: counted(sluice, "draining") == 0, "drained")
+            equal(sluice.metric("sluice_calls_total", outcome="ok"), 7, "calls that ended well")
+
+
+def test_connections_that_a_node_drops_while_idle_reach_no_client():
+    """A node that lets go of idle connections whenever it likes, without a word before."""
+    rng = random.Random(7)
+
+    def script(connection):
+        for _ in range(rng.randrange(1, 6)):
+            connection.send(connection.read_request().reply())
+        connection.wait(rng.random() * 0.002)
+
+    with ScriptedUpstream(script) as node, Sluice({"upstreams": [node.url]}) as sluice:
+        def calls(number):
+            with sluice.client() as client:
+                for i in range(400):
+                    reply = client.rpc(call(READ, PARAMS, i))
+                    equal(reply.status, 200, f"status of call {i} of client {number}")
+
+        failures = []
+
+        def guarded(number):
+            try:
+                calls(number)
+            except Exception as failure:  # pylint: disable=broad-except
+                failures.append(failure)
+
+        threads = [threading.Thread(target=guarded, args=(n,)) for n in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise failures[0]
+        closed = sluice.metric("sluice_pool_connections_closed_total", reason="peer_closed")
+        check(closed >= 100, f"the node dropped {closed} connections")
