@@ -85,7 +85,7 @@ policy::PoolCount Pool::count() {
   const auto waiting = static_cast<std::uint32_t>(awaited_.size());
   part_.waiting.store(waiting, std::memory_order_relaxed);
   return {.busy = busy(),
-          .idle = static_cast<std::uint32_t>(idle_.size()),
+          .idle = static_cast<std::uint32_t>(idle_.size()) + trying_,
           .connecting = connecting_,
           .waiting = waiting,
           .target = retired_ ? 0 : std::max(target_, connected() + warming_)};
@@ -229,6 +229,7 @@ void Pool::connection_idle(Connection& connection, Duration took) {
   }
   if (untried_ != 0 && took == Duration::zero()) {
     --untried_;
+    ++trying_;
     const net::Ref<Verification> trial(new Verification(*this, listener_->chain_id()));
     trial->run(connection, loop_.recent() + shared_->options().connect_timeout);
     return;
@@ -239,6 +240,8 @@ void Pool::connection_idle(Connection& connection, Duration took) {
 }
 
 void Pool::verified(bool well) {
+  --trying_;
+  part_.busy.store(busy(), std::memory_order_relaxed);
   listener_->warmed_up(well, 1);
 }
 

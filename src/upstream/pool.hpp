@@ -109,7 +109,9 @@ class Pool final : public ConnectionOwner {
     return static_cast<std::uint32_t>(connections_.size()) - unconnected_;
   }
   [[nodiscard]] std::uint32_t busy() const noexcept {
-    return connected() - static_cast<std::uint32_t>(idle_.size());
+    // A trial is over a moment after its connection is idle or gone.
+    const std::uint32_t others = static_cast<std::uint32_t>(idle_.size()) + trying_;
+    return connected() > others ? connected() - others : 0;
   }
   void count_as_warm(const Connection& connection);
   void note_busy() noexcept;
@@ -133,9 +135,11 @@ class Pool final : public ConnectionOwner {
   std::uint32_t unconnected_ = 0;
   std::uint32_t connecting_ = 0;
   std::uint32_t target_;
-  /// Connections that are still to be made ready; and those of them that are to be tried.
+  /// Connections that are still to be made ready; those of them that are to be tried; and those on
+  /// trial.
   std::uint32_t warming_ = 0;
   std::uint32_t untried_ = 0;
+  std::uint32_t trying_ = 0;
   bool retired_ = false;
   bool closed_ = false;
 };

@@ -256,8 +256,8 @@ BAD = {
 
 def bad(script, relayed):
     def run():
-        with ScriptedUpstream(script) as node, Sluice({"upstreams": [node.url], "retry": {"max": 0}, **ON_DEMAND,
-                                                       "pool": {"min": 0}}) as sluice:
+        with ScriptedUpstream(script) as node, Sluice({"upstreams": [node.url], "retry": {"max": 0},
+                                                       **ON_DEMAND}) as sluice:
             with sluice.client() as client:
                 if relayed:
                     stream = Stream(client, call("eth_call", [{}, "latest"]))
@@ -278,8 +278,8 @@ def bad(script, relayed):
 def bad_for_http_1_0(script):
     """Where only the end of the connection ends a reply, a cut must be a reset or unfinished JSON."""
     def run():
-        with ScriptedUpstream(script) as node, Sluice({"upstreams": [node.url], "retry": {"max": 0}, **ON_DEMAND,
-                                                       "pool": {"min": 0}}) as sluice:
+        with ScriptedUpstream(script) as node, Sluice({"upstreams": [node.url], "retry": {"max": 0},
+                                                       **ON_DEMAND}) as sluice:
             with sluice.client() as client:
                 stream = Stream(client, call("eth_call", [{}, "latest"]), version="1.0")
                 stream.head()
