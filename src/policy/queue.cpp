@@ -22,9 +22,16 @@ bool WaitQueue::standing(Priority priority, TimePoint now) const noexcept {
 }
 
 /// A queue that clients keep full themselves, by so many calls in flight as they wish, stands too;
-/// it is no overload.
+/// it is no overload. Nor is one above others that wait: those pay first.
 bool WaitQueue::stands(const Class& klass, TimePoint now) const noexcept {
-  return klass.count > 0 && klass.codel.standing(now) && shedding_.overloaded();
+  return klass.count > 0 && klass.codel.standing(now) && shedding_.overloaded() && lowest(klass);
+}
+
+bool WaitQueue::lowest(const Class& klass) const noexcept {
+  for (std::size_t c = kPriorities; c-- > 0 && &classes_[c] != &klass;) {
+    if (classes_[c].count > 0) return false;
+  }
+  return true;
 }
 
 bool WaitQueue::any_standing(TimePoint now) const noexcept {
@@ -82,7 +89,7 @@ std::uint32_t WaitQueue::stale(TimePoint now) noexcept {
   for (Class& klass : classes_) {
     if (klass.count == 0) continue;
     const bool drops = klass.codel.drops(now - nodes_[klass.oldest].since, now);
-    if (drops && shedding_.overloaded()) return klass.oldest;
+    if (drops && shedding_.overloaded() && lowest(klass)) return klass.oldest;
   }
   return kNil;
 }

@@ -194,6 +194,8 @@ class WaitQueue {
   [[nodiscard]] std::uint32_t earliest() const noexcept;
   [[nodiscard]] bool light(const Waiter& waiter) const noexcept;
   [[nodiscard]] bool stands(const Class& klass, TimePoint now) const noexcept;
+  /// Nobody of a lower class waits.
+  [[nodiscard]] bool lowest(const Class& klass) const noexcept;
   [[nodiscard]] bool any_standing(TimePoint now) const noexcept;
 
   Options options_;

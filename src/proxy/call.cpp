@@ -69,9 +69,11 @@ void Call::start() {
   if (!admit() || answer_locally()) return;
   block_ = ethereum::block_ref(*method_, params_);
   deadline_ = started_ + exchange_.caller().timeout;
-  chain().budget.on_call(started_);
-  chain().hedge_budget.on_call(started_);
-  route(started_);
+  // The later calls of a large batch begin when earlier ones have ended.
+  const TimePoint time = position_ == 0 ? started_ : now();
+  chain().budget.on_call(time);
+  chain().hedge_budget.on_call(time);
+  route(time);
 }
 
 bool Call::admit() {
@@ -173,6 +175,10 @@ void Call::finish(CallOutcome outcome, std::span<const std::string_view> pieces,
   done_ = true;
   timer_.reset();
   drop_hedge();
+  if (waiting_) {
+    static_cast<void>(leave_queue());
+    exchange_.worker().remove_waiter(wait_key_);
+  }
   if (notification()) pieces = {};
   std::uint64_t bytes = 0;
   for (const auto piece : pieces) bytes += piece.size();

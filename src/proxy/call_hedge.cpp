@@ -15,7 +15,7 @@ namespace {
 /// Share of the connections it may have that carry calls.
 double utilisation(const upstream::Shared& shared) noexcept {
   const std::uint32_t max = shared.options().connections_max;
-  const std::uint32_t busy = shared.in_flight.load(std::memory_order_relaxed);
+  const std::uint32_t busy = shared.carrying();
   return max == 0 ? 0.0 : static_cast<double>(busy) / max;
 }
 
@@ -30,8 +30,9 @@ bool Call::hedge_under_way() const noexcept {
 }
 
 bool Call::may_hedge() const noexcept {
-  return !done_ && !hedged_ && (connection_ != nullptr || batch_ != nullptr) &&
-         stream_ == nullptr && method_->resend == ethereum::Resend::kFreely;
+  // Not in an upstream batch: its time is that of all its calls.
+  return !done_ && !hedged_ && connection_ != nullptr && stream_ == nullptr &&
+         method_->resend == ethereum::Resend::kFreely;
 }
 
 void Call::consider_hedge(TimePoint now) {
@@ -39,6 +40,8 @@ void Call::consider_hedge(TimePoint now) {
   const UpstreamSpec& late = chain().spec->upstreams[upstream_];
   const Duration after = late.shared->hedge_after(static_cast<std::size_t>(method_->klass));
   if (after == Duration::zero() || now - attempt_started_ < after) return;
+  // Before a choice is made, which strategies remember.
+  if (chain().hedge_budget.balance(now) < 1.0 || chain().spec->shared->queue.waiting()) return;
   const policy::UpstreamSet others = eligible(untried(), now, Fit::kBest);
   const auto chosen = others == 0 ? std::nullopt : pick(others, now);
   if (!chosen) return;
@@ -49,7 +52,7 @@ void Call::hedge(std::uint32_t upstream, TimePoint now) {
   const ChainSpec& spec = *chain().spec;
   upstream::Pool& pool = *chain().pools[upstream];
   const policy::HedgeMoment moment{
-      .other_upstream = pool.has_room(),
+      .other_upstream = pool.has_idle(),
       .utilisation = utilisation(*spec.upstreams[upstream].shared),
       .queued = spec.shared->queue.waiting(),
       .remaining = deadline_ - now,

@@ -94,7 +94,7 @@ std::optional<std::uint32_t> Call::pick(policy::UpstreamSet among, TimePoint now
     candidates[count++] = {.index = i,
                            .tier = spec.tier,
                            .weight = shared.hand.weight_or(spec.weight),
-                           .in_flight = shared.in_flight.load(relaxed),
+                           .in_flight = shared.carrying(),
                            .capacity = shared.options().connections_max,
                            .latency_s = static_cast<double>(shared.latency_ns.load(relaxed)) * 1e-9,
                            .score = shared.score.load(relaxed),
@@ -252,12 +252,6 @@ TimePoint Call::attempt_deadline(TimePoint now) const {
     return until;
   return eligible(untried(), now, Fit::kInRotation) != 0 ? most : until;
 }
-
-/// Somebody whom no probe has reached yet may turn out fit in a moment: so it is right after a
-
-/// start or a reload.
-
-/// Among whom capacity is shared: clients by name, the anonymous by address.
 
 void Call::cut() {
   if (done_ || method_ == nullptr) return;

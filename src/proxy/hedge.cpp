@@ -70,8 +70,12 @@ bool Hedge::may_hold(std::uint64_t bytes) {
 }
 
 bool Hedge::stream_begin(const upstream::ReplyHead& head) {
-  // So much of a reply is as good as an answer.
-  if (!taken_over_) call_.adopt(*this);
+  if (!taken_over_) {
+    // An error is held, and judged beside the first attempt.
+    if (head.status != 200) return false;
+    // So much of a reply is as good as an answer.
+    call_.adopt(*this);
+  }
   return call_.stream_begin(head);
 }
 

@@ -18,7 +18,7 @@ class Call;
 /// A second attempt of a call, beside a first one that is late. Whichever is answered well first
 /// counts. Once its call has taken it over it only passes on what its connection tells. Owned by
 /// its call, on its worker's thread; lets go of its connection when it dies. Decides nothing: when
-/// to hedge is policy::HedgeRule's to say, what a reply is worth its call's.
+/// to hedge is policy::hedge_now()'s to say, what a reply is worth its call's.
 class Hedge final : public upstream::AttemptSink {
  public:
   Hedge(Call& call, std::uint32_t upstream, std::uint64_t wire_id, const policy::Ticket& ticket,

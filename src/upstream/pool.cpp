@@ -162,7 +162,7 @@ void Pool::close_all() {
   const net::Ref<Pool> self(this);
   while (!connections_.empty()) {
     const net::Ref<Connection> connection = connections_.back();
-    connection->close(CloseReason::kRetired);
+    connection->end(CloseReason::kRetired);
   }
 }
 

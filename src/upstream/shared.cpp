@@ -75,6 +75,13 @@ void Shared::inherit(const Shared& earlier) noexcept {
   probed.store(earlier.probed.load());
   answering.store(earlier.answering.load());
   score.store(earlier.score.load());
+  lag.store(earlier.lag.load());
+  ramp.store(earlier.ramp.load());
+  to_blame.store(earlier.to_blame.load());
+  outrun.store(earlier.outrun.load());
+  consecutive_failures.store(earlier.consecutive_failures.load());
+  consecutive_connect_failures.store(earlier.consecutive_connect_failures.load());
+  target.store(std::min(earlier.target.load(), options_.connections_max));
   throttled_until_ns.store(earlier.throttled_until_ns.load());
   unbatched_until_ns.store(earlier.unbatched_until_ns.load());
   set_endpoints(*earlier.endpoints());

@@ -135,6 +135,13 @@ class Shared {
   /// Makes the breakers what the operator's hand says.
   void obey_hand() noexcept;
 
+  /// Connections that carry calls: those of a batch share one.
+  [[nodiscard]] std::uint32_t carrying() const noexcept {
+    const std::uint32_t calls = in_flight.load(std::memory_order_relaxed);
+    const std::uint32_t sharing = in_flight_shared.load(std::memory_order_relaxed);
+    return calls > sharing ? calls - sharing : 0;
+  }
+
   /// Folds one duration into the mean response time (exponential, weight 1/16).
   void observe_latency(Duration duration) noexcept;
 

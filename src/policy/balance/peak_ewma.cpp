@@ -30,9 +30,12 @@ double observe(UpstreamStats& stats, double took_s, TimePoint now) noexcept {
   const auto now_us = static_cast<std::uint32_t>(now.time_since_epoch() / 1us);
   const auto peak = std::bit_cast<Peak>(stats.peak.load(std::memory_order_relaxed));
   const double before = static_cast<double>(peak.cost_s);
-  const double kept = kept_after(std::chrono::microseconds(now_us - peak.at_us), kMemory);
+  // Another worker may have been a moment ahead.
+  const auto passed = std::max(static_cast<std::int32_t>(now_us - peak.at_us), 0);
+  const double kept = kept_after(std::chrono::microseconds(passed), kMemory);
   const double cost = took_s > before ? took_s : before * kept + took_s * (1.0 - kept);
-  stats.peak.store(std::bit_cast<std::uint64_t>(Peak{static_cast<float>(cost), now_us}),
+  stats.peak.store(std::bit_cast<std::uint64_t>(Peak{
+                       static_cast<float>(cost), peak.at_us + static_cast<std::uint32_t>(passed)}),
                    std::memory_order_relaxed);
   return cost;
 }

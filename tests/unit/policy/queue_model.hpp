@@ -60,7 +60,8 @@ class QueueModel {
     for (std::size_t c = 0; c < kPriorities; ++c) {
       if (count(c) == 0) continue;
       const Entry oldest = *oldest_of(c);
-      if (!codel_[c].drops(now - oldest.since, now) || !shedding_.overloaded()) continue;
+      if (!codel_[c].drops(now - oldest.since, now) || !shedding_.overloaded() || !lowest(c))
+        continue;
       erase(oldest);
       return Ended{oldest, WaitEnd::kStale};
     }
@@ -97,8 +98,14 @@ class QueueModel {
     erase(Entry(*at));
     return true;
   }
+  [[nodiscard]] bool lowest(std::size_t c) const {
+    for (std::size_t below = c + 1; below < kPriorities; ++below) {
+      if (count(below) > 0) return false;
+    }
+    return true;
+  }
   [[nodiscard]] bool standing(std::size_t c, TimePoint now) const {
-    return count(c) > 0 && codel_[c].standing(now) && shedding_.overloaded();
+    return count(c) > 0 && codel_[c].standing(now) && shedding_.overloaded() && lowest(c);
   }
 
   std::vector<Entry> entries;
