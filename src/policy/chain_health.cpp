@@ -34,9 +34,13 @@ std::span<const RotationChange> ChainHealth::probe_ok(std::uint32_t upstream, co
   UpstreamHealth& health = upstreams_[upstream];
   // A head counts only from an upstream that is known to be on this chain.
   if (health.proven() || probe.chain_verified) heads_.report(upstream, probe.head, now);
+  const bool slow = still_slow(upstream, probe);
   ProbeOk judged = probe;
-  judged.representative = probe.representative && !still_slow(upstream, probe);
+  judged.representative = probe.representative && !slow;
   health.probe_ok(judged, heads_.standing(upstream, now), now, random);
+  // It has been out for as long as slowness may keep it out and is let in as it is: measured
+  // against what it was before, it would be thrown out again and again.
+  if (slow && health.state() == HealthState::kUp) outliers_.adopt(upstream);
   return settle(now);
 }
 

@@ -204,4 +204,51 @@ TEST_CASE("silence: calls in flight and no answer, while a peer answers") {
   }
 }
 
+TEST_CASE("a node that became slower for good is let in again, and stays") {
+  constexpr std::array kTakes{0.01, 0.05, 0.2};
+  ChainHealth health({}, 3);
+  Random random(5);
+  Duration t = 100s;
+  std::size_t left = 0;
+  const auto count = [&](std::span<const RotationChange> changes) {
+    for (const RotationChange& change : changes) {
+      if (change.upstream == 0 && change.to == Serving::kOut) ++left;
+    }
+  };
+  const auto run = [&](Duration span, double slower) {
+    for (const Duration end = t + span; t < end; t += 100ms) {
+      for (std::uint32_t u = 0; u < 3; ++u) {
+        const double factor = u == 0 ? slower : 1.0;
+        std::array<ClassTraffic, 3> traffic{};
+        for (std::size_t c = 0; c < 3; ++c) {
+          if (health.serving(u) == Serving::kOut) break;
+          traffic[c].successes = 2;
+          traffic[c].log_seconds = 2 * std::log(kTakes[c] * factor) + random.uniform() - 0.5;
+        }
+        health.traffic(u, traffic, at(t));
+      }
+      count(health.judge(at(t), random));
+      for (std::uint32_t u = 0; u < 3 && t.count() % Duration(2s).count() == 0; ++u) {
+        const auto klass = health.upstream(u).probe_class();
+        const double takes = klass ? kTakes[*klass] * (u == 0 ? slower : 1.0) : 0.0;
+        count(health.probe_ok(u,
+                              {.head = 100,
+                               .chain_verified = true,
+                               .latency = 1ms,
+                               .representative = klass.has_value(),
+                               .class_time = Duration(static_cast<Duration::rep>(takes * 1e9))},
+                              at(t), random));
+      }
+      count(health.tick(at(t)));
+    }
+  };
+  run(60s, 1.0);
+  REQUIRE(left == 0);
+  run(30s, 10.0);
+  REQUIRE(left == 1);
+  run(10min, 10.0);
+  CHECK(left == 1);
+  CHECK(health.serving(0) == Serving::kIn);
+}
+
 }  // namespace sluice::policy
