@@ -171,6 +171,11 @@ void SeriesDetector::calm() noexcept {
   up_bits_ = down_bits_ = tail_bits_ = 0;
 }
 
+void SeriesDetector::pause() noexcept {
+  calm();
+  chained_ = false;
+}
+
 void SeriesDetector::accept_level() noexcept {
   level_ += offset_;
   slope_ = 0.0;
@@ -206,6 +211,8 @@ std::optional<Alarm> SeriesDetector::tick(double value, std::uint32_t samples,
   if (!alarmed_) samples_ += (samples_ > 0.0 ? kSamplesGain : 1.0) * (samples - samples_);
   if (few) {
     chained_ = false;
+    // What is blamed may not be called any more: that must not keep the blame alive for ever.
+    if (alarmed_ && now - alarm_at_ >= options_.freeze) calm();
     return std::nullopt;
   }
   const double rho = memory_.rho();

@@ -66,6 +66,9 @@ class SeriesDetector {
   /// finite are skipped. An alarm at most once per `quiet`.
   std::optional<Alarm> tick(double value, std::uint32_t samples, TimePoint now) noexcept;
 
+  /// The series says nothing for a while: an alarm is let go, what was learned stays.
+  void pause() noexcept;
+
   /// Something is wrong since the last alarm and has not gone away.
   [[nodiscard]] bool alarmed() const noexcept { return alarmed_; }
   /// Standard deviations of the last tick from what was expected.

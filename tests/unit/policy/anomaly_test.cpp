@@ -333,6 +333,16 @@ TEST_CASE("no alert for a limit that is far, that is already reached, or after a
   CHECK(beyond.probability() == 0.0);
 }
 
+TEST_CASE("an alarm of a series that hears nothing any more does not last for ever") {
+  Fixture f(14);
+  REQUIRE(f.until_alarm(30.0, 1.0, 6) < 6);
+  REQUIRE(f.detector.alarmed());
+  for (int i = 0; i < 30; ++i) static_cast<void>(f.value(0.0, 0));
+  CHECK(f.detector.alarmed());
+  for (int i = 0; i < 40; ++i) static_cast<void>(f.value(0.0, 0));
+  CHECK_FALSE(f.detector.alarmed());
+}
+
 // Hidden; run it in a Release build: unit_policy "[anomaly-cost]"
 TEST_CASE("anomaly cost", "[.][anomaly-cost]") {
   Random random(13);
