@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "policy/ewma.hpp"
 
@@ -78,6 +79,11 @@ void LoadTracker::add(const WorkerSample& sample, Duration cooldown, TimePoint n
   if (load_ < 0.01) load_ = 0;
   last_ = std::max(last_, now);
   const std::int64_t slot = now.time_since_epoch() / std::max(cooldown / 2, kPeakSlotLeast);
+  // Slots of another length are numbered otherwise: what was kept by the old ones cannot age.
+  if (std::exchange(cooldown_, cooldown) != cooldown) {
+    peaks_.fill(0);
+    slot_ = slot;
+  }
   const std::int64_t passed = std::clamp<std::int64_t>(slot - slot_, 0, kSlots);
   for (std::int64_t i = 1; i <= passed; ++i)
     peaks_[static_cast<std::size_t>((slot_ + i) % static_cast<std::int64_t>(kSlots))] = 0;

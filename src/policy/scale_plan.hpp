@@ -126,6 +126,7 @@ class LoadTracker {
   static constexpr std::size_t kSlots = 6;
   double load_ = 0;
   TimePoint last_{};
+  Duration cooldown_{0};
   std::array<std::uint32_t, kSlots> peaks_{};
   std::int64_t slot_ = 0;
   SlowShrink need_;

@@ -58,6 +58,17 @@ TEST_CASE("sized: the load and two deviations, at once up and slowly down") {
   CHECK(up.plan.target() == 1);
 }
 
+TEST_CASE("sized: a peak ages when the cool-down was made longer meanwhile") {
+  Planned p({.mode = ScaleMode::kSized, .max = 500});
+  p.now = at(1h);
+  p.step(4, 100, 4);
+  REQUIRE(p.plan.target() == 100);
+  p.options.cooldown = 60s;
+  p.plan.set(p.options);
+  p.run(30min, 4, 4);
+  CHECK(p.plan.target() < 12);
+}
+
 TEST_CASE("sized: one connection more or less is not closed and dialled over and over") {
   Planned steady({.mode = ScaleMode::kSized, .max = 500});
   steady.run(60s, 16, 30);
