@@ -98,7 +98,9 @@ class Scaler::Watched {
         static_cast<std::uint32_t>(failures - std::exchange(connect_failures_, failures));
     sample.limit = shared.limit.load(relaxed);
     const std::uint32_t ceiling = shared.ceiling().max.load(relaxed);
-    const std::uint32_t others = shared.ceiling().used.load(relaxed) - open;
+    // Both change as they are read: `open` may be the more recent one.
+    const std::uint32_t used = shared.ceiling().used.load(relaxed);
+    const std::uint32_t others = used - std::min(used, open);
     sample.ceiling_share = ceiling > others ? ceiling - others : 0;
     // Everything that a second allows may be asked at once.
     if (target_.rate_limit > 0) {
