@@ -3,6 +3,8 @@
 #include <array>
 #include <string_view>
 
+#include <fmt/format.h>
+
 #include "app/daemon.hpp"
 
 namespace sluice::app {
@@ -35,7 +37,7 @@ void Daemon::anomaly(const std::string& chain, const std::string& upstream,
 void Daemon::anomaly_over(const std::string& chain, const std::string& upstream,
                           const vitals::AnomalyEnded& ended) {
   events_->emit(events::AnomalyOver{.chain = chain,
-                                    .upstream = upstream,
+                                    .upstream = ended.common ? kMost : std::string_view(upstream),
                                     .series = word(ended.series),
                                     .lasted_s = seconds(ended.lasted)});
 }
@@ -46,7 +48,7 @@ void Daemon::limit_foretold(const std::string& chain, const std::string& upstrea
   events_->emit(events::Forecast{.chain = chain,
                                  .upstream = upstream,
                                  .series = vitals::kLimitWords[limit],
-                                 .limit = std::to_string(forecast.limit_value),
+                                 .limit = fmt::format("{:g}", forecast.limit_value),
                                  .in_s = seconds(forecast.crossing.in),
                                  .probability = forecast.crossing.probability});
 }

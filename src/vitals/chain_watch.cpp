@@ -2,6 +2,7 @@
 #include "vitals/chain_watch.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::vitals {
 
@@ -39,12 +40,17 @@ void ChainWatch::tick(std::span<const Reading> readings, TimePoint now) {
 }
 
 void ChainWatch::watch(std::uint32_t upstream, const Reading& reading, TimePoint now) {
+  if (reading.partial) return;
   const double calls = reading.calls;
   watch_series(upstream, Series::kLatencyP50, seconds(reading.p50), reading.calls, now);
   watch_series(upstream, Series::kLatencyP99, seconds(reading.p99), reading.calls, now);
   watch_series(upstream, Series::kErrorRatio, calls > 0 ? reading.failures / calls : 0.0,
                reading.calls, now);
-  watch_series(upstream, Series::kRate, calls / seconds(kTick), reading.calls, now);
+  if (reading.spared) {
+    rest_series(upstream, Series::kRate, now);
+  } else {
+    watch_series(upstream, Series::kRate, calls / seconds(kTick), reading.calls, now);
+  }
   watch_series(upstream, Series::kHeadLag, static_cast<double>(reading.lag_blocks), 1, now);
   foretell(upstream, Limit::kPool, reading.in_flight_max, reading.in_flight_limit, now);
   foretell(upstream, Limit::kRateLimit, calls / seconds(kTick), reading.rate_limit_per_s, now);
@@ -52,36 +58,62 @@ void ChainWatch::watch(std::uint32_t upstream, const Reading& reading, TimePoint
 
 void ChainWatch::watch_series(std::uint32_t upstream, Series series, double value,
                               std::uint32_t samples, TimePoint now) {
-  Upstream& of = upstreams_[upstream];
-  policy::SeriesDetector& detector = of.detectors[at(series)];
+  policy::SeriesDetector& detector = upstreams_[upstream].detectors[at(series)];
   policy::CommonCause& cause = causes_[at(series)];
   const auto alarm = detector.tick(value, samples, now);
   cause.watch(upstream, detector.warm());
   if (alarm) cause.raise(upstream, *alarm, now);
+  follow_alarm(upstream, series, now);
+}
+
+/// Nothing is to be heard of it for a while.
+void ChainWatch::rest_series(std::uint32_t upstream, Series series, TimePoint now) {
+  upstreams_[upstream].detectors[at(series)].pause();
+  causes_[at(series)].watch(upstream, false);
+  follow_alarm(upstream, series, now);
+}
+
+void ChainWatch::follow_alarm(std::uint32_t upstream, Series series, TimePoint now) {
+  Upstream& of = upstreams_[upstream];
   bool& alarmed = of.alarmed.at(at(series));
-  if (detector.alarmed() && !alarmed) of.alarmed_since.at(at(series)) = now;
-  if (!detector.alarmed() && alarmed) {
-    cause.clear(upstream);
-    ended_.push_back({series, upstream, now - of.alarmed_since.at(at(series))});
+  const bool still = of.detectors[at(series)].alarmed();
+  if (still && !alarmed) of.alarmed_since.at(at(series)) = now;
+  if (!still && alarmed) {
+    causes_[at(series)].clear(upstream);
+    if (std::exchange(of.told.at(at(series)), false))
+      ended_.push_back({series, false, upstream, now - of.alarmed_since.at(at(series))});
   }
-  alarmed = detector.alarmed();
+  alarmed = still;
 }
 
 void ChainWatch::settle(Series series, TimePoint now) {
   const std::size_t count = causes_[at(series)].settle(now, verdicts_);
   for (std::size_t i = 0; i < count; ++i) {
     const auto& verdict = verdicts_[i];
-    if (!verdict.common) ++upstreams_[verdict.upstream].anomalies.at(at(series));
+    if (verdict.common) {
+      common_since_.at(at(series)) = now;
+    } else {
+      ++upstreams_[verdict.upstream].anomalies.at(at(series));
+      upstreams_[verdict.upstream].told.at(at(series)) = true;
+    }
     found_.push_back({series, verdict.common, verdict.upstream, verdict.alarm});
+  }
+  auto& since = common_since_.at(at(series));
+  if (since && !causes_[at(series)].common()) {
+    ended_.push_back({series, true, 0, now - *since});
+    since.reset();
   }
 }
 
 void ChainWatch::foretell(std::uint32_t upstream, Limit limit, double value, double bound,
                           TimePoint now) {
-  if (bound <= 0.0) return;
   Upstream& of = upstreams_[upstream];
   policy::CrossingForecast& forecast = of.crossings[static_cast<std::size_t>(limit)];
   auto& breach_at = of.breach_at.at(static_cast<std::size_t>(limit));
+  if (bound <= 0.0) {
+    breach_at.reset();
+    return;
+  }
   const auto crossing = forecast.tick(value, bound, now);
   if (crossing) {
     breach_at = now + crossing->in;

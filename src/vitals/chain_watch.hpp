@@ -46,6 +46,10 @@ struct Reading {
   double in_flight_limit = 0.0;
   /// 0: none.
   double rate_limit_per_s = 0.0;
+  /// Not of the whole ten seconds: nothing of it counts.
+  bool partial = false;
+  /// Calls are kept from it, all or some: how many come says nothing of it.
+  bool spared = false;
 };
 
 /// A series of one upstream is unlike itself, or (`common`) of most of them at once.
@@ -55,8 +59,10 @@ struct AnomalyFound {
   std::uint32_t upstream = 0;
   policy::Alarm alarm;
 };
+/// Of what was found: nothing else ends.
 struct AnomalyEnded {
   Series series = Series::kLatencyP50;
+  bool common = false;
   std::uint32_t upstream = 0;
   Duration lasted{0};
 };
@@ -101,6 +107,8 @@ class ChainWatch {
     std::vector<policy::SeriesDetector> detectors;
     std::array<TimePoint, kSeries> alarmed_since{};
     std::array<bool, kSeries> alarmed{};
+    /// Found as an anomaly of its own that has not ended.
+    std::array<bool, kSeries> told{};
     std::array<std::uint64_t, kSeries> anomalies{};
     std::vector<policy::CrossingForecast> crossings;
     std::array<std::optional<TimePoint>, kLimits> breach_at{};
@@ -109,11 +117,15 @@ class ChainWatch {
   void watch(std::uint32_t upstream, const Reading& reading, TimePoint now);
   void watch_series(std::uint32_t upstream, Series series, double value, std::uint32_t samples,
                     TimePoint now);
+  void rest_series(std::uint32_t upstream, Series series, TimePoint now);
+  void follow_alarm(std::uint32_t upstream, Series series, TimePoint now);
   void foretell(std::uint32_t upstream, Limit limit, double value, double bound, TimePoint now);
   void settle(Series series, TimePoint now);
 
   std::vector<Upstream> upstreams_;
   std::vector<policy::CommonCause> causes_;
+  /// Since when there is a common anomaly of a series.
+  std::array<std::optional<TimePoint>, kSeries> common_since_{};
   std::vector<policy::CommonCause::Verdict> verdicts_;
   std::vector<AnomalyFound> found_;
   std::vector<AnomalyEnded> ended_;

@@ -2,6 +2,7 @@
 // Hours of ten-second ticks on simulated time.
 #include "vitals/chain_watch.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <vector>
@@ -85,6 +86,61 @@ TEST_CASE("what befalls all of them is one event, and nobody is to blame") {
   for (std::uint32_t i = 0; i < 4; ++i) CHECK_FALSE(scene.watch.to_blame(i));
 }
 
+TEST_CASE("what was told ends once, and nothing else does") {
+  Scene scene(4);
+  scene.run(3h);
+  scene.found.clear();
+  scene.ended.clear();
+  SECTION("a common one ends as one") {
+    scene.run(4min, [](auto& readings) {
+      for (Reading& reading : readings) reading.p50 *= 4;
+    });
+    CHECK(scene.ended.empty());
+    // Those that are slower to recover may be told of as their own.
+    scene.run(20min);
+    CHECK(scene.ended.size() == scene.found.size());
+    REQUIRE(std::ranges::count(scene.ended, true, &AnomalyEnded::common) == 1);
+    CHECK(scene.ended.front().common);
+    CHECK(scene.ended.front().series == Series::kLatencyP50);
+  }
+  SECTION("one that went away before it was told") {
+    scene.run(20s, [](auto& readings) { readings[1].p50 *= 4; });
+    scene.run(20min);
+    CHECK(scene.ended.size() == scene.found.size());
+  }
+}
+
+TEST_CASE("a fall of the rate is no news where calls are kept away") {
+  Scene scene(4);
+  scene.run(3h);
+  scene.found.clear();
+  const auto drained = [](auto& readings) {
+    readings[2].calls = readings[2].failures = 0;
+    readings[2].spared = true;
+  };
+  SECTION("from the start") {
+    scene.run(10min, drained);
+    CHECK(scene.found.empty());
+  }
+  SECTION("its alarm is over then") {
+    scene.run(2min, [](auto& readings) { readings[2].calls = readings[2].failures = 0; });
+    REQUIRE(scene.watch.anomalies(2, Series::kRate) == 1);
+    REQUIRE(scene.ended.empty());
+    scene.run(10s, drained);
+    REQUIRE(scene.ended.size() == 1);
+    CHECK(scene.ended.front().series == Series::kRate);
+  }
+}
+
+TEST_CASE("a reading of a part of the time counts for nothing") {
+  Scene scene(4);
+  scene.run(3h);
+  scene.found.clear();
+  scene.run(1min,
+            [](auto& readings) { readings[0] = {.calls = 2, .failures = 2, .partial = true}; });
+  CHECK(scene.found.empty());
+}
+
 TEST_CASE("a pool that fills up is foretold, and the time to it shrinks") {
   Scene scene(2);
   double used = 20;
@@ -101,6 +157,9 @@ TEST_CASE("a pool that fills up is foretold, and the time to it shrinks") {
   REQUIRE(first.has_value());
   CHECK(*first <= 15min);
   CHECK_FALSE(scene.watch.breach_in(1, Limit::kPool, scene.now).has_value());
+  // A reload has taken the limit away.
+  scene.run(10s, [](auto& readings) { readings[0].in_flight_limit = 0; });
+  CHECK_FALSE(scene.watch.breach_in(0, Limit::kPool, scene.now).has_value());
 }
 
 }  // namespace
