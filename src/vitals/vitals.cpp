@@ -35,11 +35,11 @@ void Vitals::watch(std::vector<ChainTarget> targets) {
         const auto kept = std::ranges::find(same_chain->upstreams, next.board, &Watched::board);
         same_upstreams = same_upstreams &&
                          kept == same_chain->upstreams.begin() + static_cast<std::ptrdiff_t>(i);
-        if (kept != same_chain->upstreams.end()) {
-          next.recent = std::move(kept->recent);
-          next.window = std::move(kept->window);
-        }
+        if (kept != same_chain->upstreams.end())
+          take_over(next, *kept, same_chain->watch.has_value());
       }
+      // Nobody else would take it back.
+      if (chain.target.anomalies != Stance::kAct) upstream.shared->to_blame.store(false);
       chain.upstreams.push_back(std::move(next));
     }
     if (chain.target.anomalies != Stance::kOff) {
@@ -50,6 +50,18 @@ void Vitals::watch(std::vector<ChainTarget> targets) {
   }
 }
 
+/// `was_watched`: otherwise its counts were never looked at, and are of an unknown time.
+void Vitals::take_over(Watched& next, Watched& kept, bool was_watched) {
+  next.recent = std::move(kept.recent);
+  next.window = std::move(kept.window);
+  if (!was_watched || kept.target.shared != next.target.shared) return;
+  // The running ten seconds go on.
+  next.successes = kept.successes;
+  next.failures = kept.failures;
+  next.in_flight_max = kept.in_flight_max;
+  next.partial = kept.partial;
+}
+
 void Vitals::tick(TimePoint now) {
   for (Chain& chain : chains_) {
     for (std::size_t k = 0; k < upstream::kMethodClassesMax; ++k) {
@@ -57,8 +69,11 @@ void Vitals::tick(TimePoint now) {
       set_hedge_times(chain, k);
     }
     for (Watched& watched : chain.upstreams) {
-      watched.in_flight_max =
-          std::max(watched.in_flight_max, watched.target.shared->in_flight.load());
+      const upstream::Shared& shared = *watched.target.shared;
+      // Those of a batch have one connection among them.
+      const std::uint32_t calls = shared.in_flight.load();
+      const std::uint32_t sharing = std::min(shared.in_flight_shared.load(), calls);
+      watched.in_flight_max = std::max(watched.in_flight_max, calls - sharing);
     }
   }
   if (looked_at_ == TimePoint{}) looked_at_ = now;
@@ -94,7 +109,10 @@ Reading Vitals::reading(Watched& watched, TimePoint now) {
           .lag_blocks = shared.lag.load(),
           .in_flight_max = static_cast<double>(std::exchange(watched.in_flight_max, 0)),
           .in_flight_limit = static_cast<double>(shared.options().connections_max),
-          .rate_limit_per_s = watched.target.rate_limit_per_s};
+          .rate_limit_per_s = watched.target.rate_limit_per_s,
+          .partial = std::exchange(watched.partial, false),
+          .spared = !shared.in_rotation.load() || !shared.hand.takes_calls() ||
+                    shared.to_blame.load() || shared.ramp.load() < 1.0};
 }
 
 void Vitals::look(Chain& chain, TimePoint now) {

@@ -87,7 +87,10 @@ class Vitals {
     std::unique_ptr<policy::RecentLatency> window = std::make_unique<policy::RecentLatency>();
     std::uint64_t successes = 0;
     std::uint64_t failures = 0;
+    /// Calls that had a connection of their own, at most at once.
     std::uint32_t in_flight_max = 0;
+    /// Counted since some time within the running ten seconds.
+    bool partial = true;
   };
   struct Chain {
     ChainTarget target;
@@ -95,6 +98,7 @@ class Vitals {
     std::optional<ChainWatch> watch;
   };
 
+  static void take_over(Watched& next, Watched& kept, bool was_watched);
   static void read(Watched& watched, std::size_t method_class, TimePoint now);
   static void set_hedge_times(Chain& chain, std::size_t method_class);
   [[nodiscard]] static Reading reading(Watched& watched, TimePoint now);
