@@ -160,6 +160,7 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   void retry_now();
   void keep_reply();
   void deliver();
+  [[nodiscard]] bool fails_as_unknown_write();
   void deliver_error_after(const upstream::Failure& failure);
   [[nodiscard]] bool deliver_accepted();
   [[nodiscard]] bool had_fair_time(std::uint32_t upstream, upstream::Failure::Kind kind,

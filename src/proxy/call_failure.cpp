@@ -157,19 +157,24 @@ bool Call::may_move() const {
          eligible(allowed_ & ~policy::bit_of(upstream_), time, Fit::kLastResort) != 0;
 }
 
+/// A write that a node may have executed ends so, whatever becomes of it afterwards.
+bool Call::fails_as_unknown_write() {
+  if (!ethereum::changes_state(*method_) || !retry_state_.maybe_sent) return false;
+  fail(CallOutcome::kUnknownWrite, 200, -32000,
+       "the outcome is unknown: an upstream may have executed the call; look it up before sending "
+       "it again",
+       "outcome_unknown");
+  return true;
+}
+
 void Call::deliver_error_after(const upstream::Failure& failure) {
   using Kind = upstream::Failure::Kind;
   if (!kept_error_.empty()) {
     deliver();
     return;
   }
-  if (ethereum::changes_state(*method_) && (failure.maybe_sent || retry_state_.maybe_sent)) {
-    fail(CallOutcome::kUnknownWrite, 200, -32000,
-         "the outcome is unknown: an upstream may have executed the call; look it up before "
-         "sending it again",
-         "outcome_unknown");
-    return;
-  }
+  if (failure.maybe_sent) retry_state_.maybe_sent = true;
+  if (fails_as_unknown_write()) return;
   switch (failure.kind) {
     case Kind::kTimeout:
     case Kind::kConnectTimeout:

@@ -280,6 +280,7 @@ void Call::let_go_of_first() {
 }
 
 void Call::no_upstream() {
+  if (kept_error_.empty() && fails_as_unknown_write()) return;
   const TimePoint time = now();
   if (time >= deadline_) {
     fail(CallOutcome::kTimeout, 504, -32603, "the deadline of the call has passed", "deadline");

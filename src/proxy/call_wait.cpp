@@ -120,6 +120,7 @@ void Call::account_wait(TimePoint now) {
 
 void Call::shed(QueueReject reason) {
   exchange_.worker().metrics().queue_rejected(chain().spec->slot, static_cast<std::size_t>(reason));
+  if (fails_as_unknown_write()) return;
   const bool full = reason == QueueReject::kFull || reason == QueueReject::kDisplaced;
   fail(CallOutcome::kShed, 429, -32005,
        full ? "too many calls are waiting" : "more calls come in than can be served",
@@ -162,6 +163,7 @@ void Call::wait_timed_out(TimePoint now) {
     no_upstream();
     return;
   }
+  if (fails_as_unknown_write()) return;
   fail(CallOutcome::kShed, 429, -32005, "no upstream had capacity in time", "queue_timeout",
        kShedRetryAfter);
 }

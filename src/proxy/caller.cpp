@@ -148,7 +148,12 @@ std::expected<Caller, frontend::Refusal> find_caller(const Snapshot& snapshot,
     caller.timeout = std::min(caller.timeout, *timeout);
   }
   if (const auto text = wish(head.affinity, "affinity"); !text.empty()) {
-    caller.affinity = std::hash<std::string_view>{}(text);
+    caller.affinity = std::hash<std::string_view>{}(text) | 1;
+    caller.affinity_named = true;
+  }
+  if (caller.affinity == 0 && snapshot.chains[located->chain].strategy == "affinity") {
+    const std::string_view own = *client == 0 ? std::string_view(request.peer) : spec.name;
+    caller.affinity = std::hash<std::string_view>{}(own);
   }
   if (!head.use_upstream.empty() && spec.steer) {
     caller.upstream = upstream_named(snapshot.chains[located->chain], head.use_upstream);

@@ -25,7 +25,10 @@ struct Caller {
   std::size_t client = 0;
   policy::Priority priority = policy::Priority::kNormal;
   Duration timeout = std::chrono::seconds(30);
+  /// By whom strategy affinity goes: what the client named, its key, its connection (WebSocket) or
+  /// its address; 0 is nobody.
   std::uint64_t affinity = 0;
+  bool affinity_named = false;
   /// Index of the upstream that a client with `steer` asked for.
   std::optional<std::uint32_t> upstream;
   bool websocket = false;

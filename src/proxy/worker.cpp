@@ -204,8 +204,10 @@ void Worker::refuse(frontend::Responder& responder, const frontend::Refusal& ref
 }
 
 frontend::Opened Worker::open_websocket(const frontend::Request& request) {
-  const auto caller = find_caller(*runtime_->snapshot, request);
+  auto caller = find_caller(*runtime_->snapshot, request);
   if (!caller) return {nullptr, caller.error()};
+  // For affinity each connection is somebody of its own, unless it says who it is.
+  if (caller->client == 0 && !caller->affinity_named) caller->affinity = random_.next() | 1;
   return {net::Ref<frontend::Channel>(new WebSocketChannel(*this, *caller, request.peer)),
           std::nullopt};
 }

@@ -74,8 +74,8 @@ def test_a_broken_method_class_is_kept_away_and_comes_back():
             return scene.breaker("n1") == "closed"
         poll(closed, "the breaker closes once the node is repaired", 20)
         for to in ("open", "half_open", "closed"):
-            check(scene.sluice.metric("sluice_breaker_transitions_total", upstream="n1", to=to,
-                                      **{"class": "trace"}) >= 1, f"transitions to {to} are counted")
+            poll(lambda to=to: scene.sluice.metric("sluice_breaker_transitions_total", upstream="n1", to=to,
+                                                   **{"class": "trace"}) >= 1, f"transitions to {to} are counted")
         equal(total(scene.sluice.metrics(), "sluice_breaker_transitions_total", **{"class": "state_read"}), 0,
               "breakers of other classes moved")
 
