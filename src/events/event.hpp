@@ -145,21 +145,6 @@ struct PoolScaled {
   }
 };
 
-struct WarmedUp {
-  static constexpr Kind kKind = Kind::kWarmedUp;
-  std::string_view chain, upstream, reason;
-  std::uint64_t connections = 0, failed = 0;
-  double took_s = 0;
-  [[nodiscard]] constexpr std::array<log::Field, 6> fields() const {
-    return {{{"chain", chain},
-             {"upstream", upstream},
-             {"reason", reason},
-             {"connections", connections},
-             {"failed", failed},
-             {"took_s", took_s}}};
-  }
-};
-
 struct ConnectionCreated {
   static constexpr Kind kKind = Kind::kConnectionCreated;
   std::string_view chain, upstream;
