@@ -83,6 +83,7 @@ class Webhook::State final : public Listener, public std::enable_shared_from_thi
   TimePoint not_before_{};
   bool told_failing_ = false;
   bool running_ = false;
+  bool posting_ = false;
   bool stopped_ = false;
   std::function<void()> finished_;
 };
@@ -110,6 +111,10 @@ void Webhook::State::configure(std::optional<WebhookTarget> target) {
 void Webhook::State::drop_all() {
   hub_->count(Sink::kWebhook, Outcome::kDropped, queue_.size());
   queue_.clear();
+  // What is under way may still arrive.
+  if (posting_) return;
+  hub_->count(Sink::kWebhook, Outcome::kDropped, batch_.size());
+  batch_.clear();
 }
 
 void Webhook::State::told(const ToldPtr& event) {
@@ -184,13 +189,17 @@ asio::awaitable<void> Webhook::State::deliver() {
   const std::string request = post_request(*target, body());
   told_dropped_ = dropped_;
   const bool last = finished_ != nullptr;
+  posting_ = true;
   const PostResult result = co_await post(*target, request, names_);
+  posting_ = false;
   if (stopped_) co_return;
   const Verdict verdict = result.status == 0 ? Verdict::kAgain : judge(result.status);
   if (verdict == Verdict::kDelivered) {
     succeeded();
   } else {
     failed(verdict, result);
+    // The receiver was taken away meanwhile.
+    if (target_ == nullptr) drop_all();
   }
   // At the end there is no second try; but what came during the one that was under way has its own.
   if (!finished_ || (waiting() != 0 && (verdict == Verdict::kDelivered || !last))) {

@@ -205,6 +205,17 @@ TEST_CASE("a new target gets what waits; none drops it") {
   CHECK(f.webhook->waiting() <= 2);  // only what was on its way
 }
 
+TEST_CASE("without a target nothing waits for its next try") {
+  Fixture f;
+  f.receiver.stop();
+  f.emit(1);
+  REQUIRE(turn_until(f.loop, [&] { return f.counted(Outcome::kRetried) == 1; }));
+  REQUIRE(f.webhook->waiting() > 0);
+  f.webhook->configure(std::nullopt);
+  CHECK(f.webhook->waiting() == 0);
+  CHECK(f.counted(Outcome::kDropped) >= 1);
+}
+
 TEST_CASE("the least level holds") {
   Fixture f;
   WebhookTarget to = f.target();
