@@ -180,6 +180,8 @@ asio::awaitable<void> Session::stream_events(const Response& response, bool head
     co_await write(busy, head_only, version, false);
     co_return;
   }
+  // Before the first suspension: others look at the count meanwhile.
+  const ReaderPlace place(*context_);
   stream_.expires_after(context_->options.deadline);
   http::response<http::empty_body> message(http::status::ok, version);
   set_fields(message, response);
@@ -187,7 +189,6 @@ asio::awaitable<void> Session::stream_events(const Response& response, bool head
   http::response_serializer<http::empty_body> serializer(message);
   auto [error, size] = co_await http::async_write_header(stream_, serializer, kTuple);
   if (error || head_only) co_return;
-  const ReaderPlace place(*context_);
   co_await follow_events(stream_, context_->handlers.events, *response.follow,
                          {.bytes_max = context_->options.reader_bytes_max,
                           .deadline = context_->options.deadline,
