@@ -303,6 +303,10 @@ void Daemon::begin_shutdown() {
   phase_ = Phase::kDelaying;
   notify_supervisor("STOPPING=1\nSTATUS=draining");
   events_->emit(events::Draining{.delay_s = seconds(config_->shutdown.delay)});
+  // What a reload under way reads is not taken over any more.
+  for (auto& waiter : std::exchange(next_reload_waiters_, {}))
+    reload_waiters_.push_back(std::move(waiter));
+  reload_over(false, "the daemon is shutting down");
   on_phase_deadline_ = [this] { begin_drain(); };
   phase_deadline_.set(now() + config_->shutdown.delay);
 }
