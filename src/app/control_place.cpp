@@ -16,6 +16,10 @@ std::vector<std::string> control_paths(const std::string& configured) {
   return paths;
 }
 
+std::vector<std::string> client_paths(const std::string& socket) {
+  return socket.empty() ? control_paths(kControlSocket) : std::vector<std::string>{socket};
+}
+
 ControlPlace take_control_place(const std::string& configured) {
   const bool by_default = configured == kControlSocket;
   ControlPlace found{.place = std::nullopt, .why = {}, .fatal = !by_default};

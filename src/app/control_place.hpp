@@ -15,6 +15,10 @@ inline constexpr const char* kControlSocket = "/run/sluice/ctl.sock";
 /// The configured path, and $XDG_RUNTIME_DIR/sluice/ctl.sock behind it when that is the default.
 [[nodiscard]] std::vector<std::string> control_paths(const std::string& configured);
 
+/// Where a client looks for a daemon: at `socket`, or at the places of the default when that is
+/// empty.
+[[nodiscard]] std::vector<std::string> client_paths(const std::string& socket);
+
 struct ControlPlace {
   std::optional<admin::SocketPlace> place;
   std::string why;     ///< there is none

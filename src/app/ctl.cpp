@@ -21,10 +21,6 @@ constexpr Duration kPatience = std::chrono::seconds(65);
 /// How long a stream may say nothing; the daemon sends a sign of life more often than that.
 constexpr Duration kSilence = std::chrono::seconds(40);
 
-std::vector<std::string> paths_of(const std::string& socket) {
-  return socket.empty() ? control_paths(kControlSocket) : std::vector<std::string>{socket};
-}
-
 int nobody(const std::string& why) {
   std::fprintf(stderr, "error: no daemon answers at its control socket (%s)\n", why.c_str());
   return 1;
@@ -39,7 +35,7 @@ struct Answer {
 
 std::optional<Answer> ask(const std::string& socket, const ControlClient::Members& members) {
   std::string why;
-  auto client = ControlClient::connect(paths_of(socket), why);
+  auto client = ControlClient::connect(client_paths(socket), why);
   if (!client) {
     nobody(why);
     return std::nullopt;
@@ -140,7 +136,7 @@ int ctl_events(const CtlOptions& options, const std::string& level, bool all) {
   bool ever = false;
   for (;;) {
     std::string why;
-    auto client = ControlClient::connect(paths_of(options.socket), why);
+    auto client = ControlClient::connect(client_paths(options.socket), why);
     if (!client && !ever) return nobody(why);
     if (client) {
       ever = true;

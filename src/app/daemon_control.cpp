@@ -242,6 +242,10 @@ ControlReply Daemon::set_breaker(const Place& place, const std::string& klass,
 void Daemon::take_rates() {
   const TimePoint time = now();
   rates_.forget_before(time - std::chrono::minutes(1));
+  std::erase_if(overloads_, [&](const auto& each) {
+    return std::ranges::none_of(snapshot_->chains,
+                                [&](const auto& chain) { return chain.name == each.first; });
+  });
   for (const auto& chain : snapshot_->chains) {
     for (const auto& upstream : chain.upstreams)
       rates_.take(upstream.slot, registry_->totals(upstream.slot), time);

@@ -23,14 +23,10 @@ constexpr std::size_t kEventsKept = 100;
 /// Of a page that is not on a screen.
 constexpr std::size_t kEventsOnce = 8;
 
-std::vector<std::string> paths_of(const std::string& socket) {
-  return socket.empty() ? control_paths(kControlSocket) : std::vector<std::string>{socket};
-}
-
 /// What is known of the daemon, refreshed as it answers.
 class View {
  public:
-  explicit View(const TopOptions& options) : paths_(paths_of(options.socket)) {}
+  explicit View(const TopOptions& options) : paths_(client_paths(options.socket)) {}
 
   /// False when nobody answers; why() says why.
   bool refresh() {
