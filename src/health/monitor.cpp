@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "base/log.hpp"
@@ -150,8 +151,9 @@ class Monitor::Chain {
     ++watched.probes;
     const bool suspect = (health_.suspects() & policy::bit_of(i)) != 0;
     const Duration timeout = target_.upstreams[i].timeout;
-    watched.prober().probe(questions, suspect ? std::min(timeout, kSuspectTimeout) : timeout,
-                           [this, i, now](const ProbeResult& result) { probed(i, result, now); });
+    watched.prober().probe(
+        questions, suspect ? std::min(timeout, kSuspectTimeout) : timeout,
+        [this, i, now, klass](const ProbeResult& result) { probed(i, result, klass, now); });
   }
 
   /// An upstream that is not called while others are well need not be known as closely.
@@ -165,7 +167,8 @@ class Monitor::Chain {
     return false;
   }
 
-  void probed(std::size_t i, const ProbeResult& result, TimePoint started) {
+  void probed(std::size_t i, const ProbeResult& result, std::optional<std::uint32_t> asked,
+              TimePoint started) {
     const TimePoint time = sluice::now();
     const bool wrong = on_another_chain(result);
     const ProbeOutcome outcome = wrong ? ProbeOutcome::kWrongChain : result.outcome;
@@ -175,7 +178,7 @@ class Monitor::Chain {
     if (wrong) {
       take_wrong_chain(i, *result.chain_id, time);
     } else if (outcome == ProbeOutcome::kOk) {
-      take_good_probe(i, result, time);
+      take_good_probe(i, result, asked, time);
     } else if (outcome != ProbeOutcome::kThrottled) {
       const auto failure = outcome == ProbeOutcome::kConnect   ? policy::ProbeFailure::kConnect
                            : outcome != ProbeOutcome::kTimeout ? policy::ProbeFailure::kBadReply
@@ -217,17 +220,20 @@ class Monitor::Chain {
     apply(health_.wrong_chain(index, now, monitor_.random_));
   }
 
-  void take_good_probe(std::size_t i, const ProbeResult& result, TimePoint now) {
+  void take_good_probe(std::size_t i, const ProbeResult& result, std::optional<std::uint32_t> asked,
+                       TimePoint now) {
     const auto index = static_cast<std::uint32_t>(i);
-    apply(health_.probe_ok(index,
-                           {.head = result.head,
-                            .chain_verified = result.chain_id.has_value(),
-                            .syncing = result.syncing,
-                            .latency = result.latency,
-                            // A class that no probe can ask is taken to be like the rest.
-                            .representative = health_.upstream(index).probe_class().has_value(),
-                            .class_time = result.class_time},
-                           now, monitor_.random_));
+    apply(health_.probe_ok(
+        index,
+        {.head = result.head,
+         .chain_verified = result.chain_id.has_value(),
+         .syncing = result.syncing,
+         .latency = result.latency,
+         // A class that no probe can ask is taken to be like the rest. What is
+         // wanted may have changed while the probe was under way.
+         .representative = asked.has_value() && asked == health_.upstream(index).probe_class(),
+         .class_time = result.class_time},
+        now, monitor_.random_));
     upstream::Shared& shared = *target_.upstreams[i].shared;
     if (result.head > shared.head.load() || shared.head.load() > health_.chain_head() + 16)
       shared.head.store(result.head);
