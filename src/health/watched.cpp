@@ -44,7 +44,10 @@ Watched::Watched(net::Loop& loop, std::shared_ptr<upstream::Shared> shared, Dura
       answered_(successes_) {
   for (std::size_t k = 0; k < totals_.size(); ++k) {
     totals_[k] = shared_->classes().totals(k);
+    // One that is open already was told by whoever watched before.
+    breakers_[k].state = shared_->classes().breaker(k).state();
     breakers_[k].round = shared_->classes().breaker(k).round();
+    breakers_[k].opened_at = now;
   }
 }
 
