@@ -114,6 +114,8 @@ void UpstreamHealth::probe_failed(ProbeFailure failure, TimePoint now, Random& r
   proofs_ = 0;
   ++probe_run_;
   connect_run_ = failure == ProbeFailure::kConnect ? connect_run_ + 1 : 0;
+  // It is gone altogether, which explains what it failed at before.
+  if (failure == ProbeFailure::kConnect && state_ != HealthState::kUp) probe_class_.reset();
   if (state_ == HealthState::kUnknown) {
     state_ = HealthState::kDown;
     reason_ = failure == ProbeFailure::kConnect ? DownReason::kUnreachable : DownReason::kFailures;
@@ -156,6 +158,8 @@ void UpstreamHealth::passive(const Passive& calls, std::uint32_t failures_max, T
     return;
   }
   const bool was_up = state_ == HealthState::kUp;
+  // Nobody was there to ask: that says nothing of what comes back.
+  if (!was_up && calls.failures > 0 && only_connects) probe_class_.reset();
   check_runs(failures_max, now, random);
   if (was_up && reason_ == DownReason::kFailures && calls.failing_classes != 0) {
     probe_class_ = static_cast<std::uint32_t>(std::countr_zero(calls.failing_classes));
@@ -164,8 +168,10 @@ void UpstreamHealth::passive(const Passive& calls, std::uint32_t failures_max, T
 }
 
 void UpstreamHealth::outlier(const Finding& finding, TimePoint now, Random& random) noexcept {
+  // What was found while it was out is no reason to leave again right after the return.
+  const bool was_up = state_ == HealthState::kUp;
   tick(now);
-  if (state_ != HealthState::kUp || !proven_ || !finding.sure) return;
+  if (!was_up || !proven_ || !finding.sure) return;
   switch (finding.what) {
     case Outlier::kNone:
       return;

@@ -210,6 +210,19 @@ TEST_CASE("no return without a good probe after the leave, and not before its ti
   }
 }
 
+TEST_CASE("what was found while it was out is no reason to leave again on its return") {
+  Upstream u;
+  u.good(0s);
+  const Finding errors{.what = Outlier::kErrors, .sure = true, .klass = 1, .share = 0.9};
+  u.health.outlier(errors, at(10s), u.random);
+  REQUIRE(u.health.state() == HealthState::kDown);
+  // Nobody was there, so that the class it failed at need not be asked.
+  u.calls(10s, {.failures = 3, .connect_failures = 3, .consecutive_failures = 3});
+  u.good(10s + 500ms);
+  u.health.outlier(errors, at(12s), u.random);
+  CHECK(u.health.state() == HealthState::kUp);
+}
+
 TEST_CASE("the time out doubles with each leave up to its maximum, jittered, and is forgiven") {
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     CAPTURE(seed);
