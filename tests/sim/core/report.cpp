@@ -77,12 +77,12 @@ Report::Counts Report::finish() const {
 void Report::write(const Counts& counts) const {
   std::string out = fmt::format(
       "# What the policies do on simulated time\n\n"
-      "Made by `tests/sim/run.sh --full`; do not edit. The simulator links the policy classes of "
+      "Made by `tests/sim/run.sh{}`; do not edit. The simulator links the policy classes of "
       "`src/policy`; figures are over {} seeds from {}, with the interval that holds the true one "
       "with 95 % confidence (bootstrap over seeds). `tests/sim/run.sh --full --seed N PART` "
       "repeats "
       "any line.\n\n{} bars, {} met, {} missed.\n\n",
-      options_.seeds, options_.seed, bars_.size(), counts.passed, counts.failed + counts.known);
+      options_.full ? " --full" : " --report", options_.seeds, options_.seed, bars_.size(), counts.passed, counts.failed + counts.known);
   out += row_of({"bar", "measured", "95 %", "target", "", "what"}) +
          row_of({"---", "---:", "---", "---:", "---", "---"});
   for (const Bar& bar : bars_) {
