@@ -16,18 +16,23 @@ report=""
 full=""
 parts=""
 expect=""
+arguments=""
 for word in "$@"; do
+  if [ "$word" = --report ]; then
+    report="--report tests/sim"
+    continue
+  fi
+  arguments="$arguments $word"
   if [ -n "$expect" ]; then
     expect=""
     continue
   fi
   case "$word" in
     --full) full=1 ;;
-    --report) report="--report tests/sim" ;;
     --seed | --seeds) expect=1 ;;
     *) parts=1 ;;
   esac
 done
 if [ -n "$full" ] && [ -z "$parts" ]; then report="--report tests/sim"; fi
 # shellcheck disable=SC2086
-exec "$build/tests/sim/sluice_sim" --known-misses tests/sim/known_misses.txt "$@" $report
+exec "$build/tests/sim/sluice_sim" --known-misses tests/sim/known_misses.txt $arguments $report

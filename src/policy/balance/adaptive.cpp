@@ -256,7 +256,7 @@ void Adaptive::learn(const Ticket& ticket, Ended ended, float elapsed_s,
   // Every outcome counts here: the share of failures would be off if only good ones were left out.
   PeerView::learn_failure(cell, ended != Ended::kOk);
   // A thousand samples a second of a class tell all there is to know, and cost no more at any rate.
-  if (ended == Ended::kOk && now_ns - cell.seen_ns.load(kRelaxed) < kLearnEveryNs &&
+  if (ended == Ended::kOk && samples() && now_ns - cell.seen_ns.load(kRelaxed) < kLearnEveryNs &&
       cell.slow.load().second >= kLearnAllBelow) {
     return;
   }

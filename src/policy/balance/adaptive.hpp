@@ -45,6 +45,8 @@ class Adaptive : public Balancer {
   /// A call took e^`off` times what was foretold with `ticket.size`. `share`: how far that is to be
   /// believed.
   virtual void learn_size(const Ticket& ticket, float off, float share) noexcept;
+  /// Whether a thousand calls a second of a class are enough to learn from.
+  [[nodiscard]] virtual bool samples() const noexcept { return true; }
 
  private:
   /// Worse ones are taken only where there is none of a better kind.

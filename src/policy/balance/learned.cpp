@@ -24,6 +24,9 @@ class Learned final : public Adaptive {
     model_.learn(ticket.klass, ticket.features, off + foretold, share);
   }
 
+  // What a call's size makes of its time takes many calls of all sizes to tell.
+  bool samples() const noexcept override { return false; }
+
   SizeModel model_;
 };
 
