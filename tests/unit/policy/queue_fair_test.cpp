@@ -240,7 +240,8 @@ TEST_CASE("no starvation: with a reserve every class moves, and every client of 
     };
     for (std::size_t c = 0; c < kPriorities; ++c) {
       for (std::uint64_t client = 0; client < clients; ++client) {
-        const std::size_t many = seeds.empty() ? 1 : 1 + seeds[(c + client) % seeds.size()] % 20;
+        const std::size_t many =
+            1 + (seeds.empty() ? 0U : seeds[(c + client) % seeds.size()] % 20U);
         for (std::size_t i = 0; i < many; ++i) refill(c, client);
         last[{c, client}] = 0;
       }
