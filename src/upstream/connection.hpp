@@ -73,8 +73,6 @@ class Connection final : public net::RefCounted {
   /// skip a reply, so it is closed.
   void abandon() noexcept;
   void close(CloseReason reason);
-  /// Closes, and tells whoever waits for an attempt's end.
-  void end(CloseReason reason);
   /// Closes when its call ends, or now if it has none.
   void drain(CloseReason reason);
   /// Its call has been answered in a way that is the node's fault: on_reply() only.

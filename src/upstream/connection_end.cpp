@@ -52,14 +52,6 @@ void Connection::upstream_lost() {
   }
 }
 
-void Connection::end(CloseReason reason) {
-  if (sink_ != nullptr) {
-    fail(Failure::Kind::kClosed, reason);
-  } else {
-    close(reason);
-  }
-}
-
 void Connection::close(CloseReason reason) {
   if (state_ == State::kClosed) return;
   const net::Ref<Connection> self(this);

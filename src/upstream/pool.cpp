@@ -162,7 +162,7 @@ void Pool::close_all() {
   const net::Ref<Pool> self(this);
   while (!connections_.empty()) {
     const net::Ref<Connection> connection = connections_.back();
-    connection->end(CloseReason::kRetired);
+    connection->close(CloseReason::kRetired);
   }
 }
 
