@@ -97,7 +97,7 @@ TEST_CASE("the calls that wait are served in their order by the first connection
   for (int i = 0; i < 30; ++i) {
     sinks.push_back(std::make_unique<FakeSink>());
     sinks.back()->then = [&order, i] { order.push_back(i); };
-    f.start(*sinks.back(), "[" + std::to_string(i) + "]");
+    f.start(*sinks.back());
   }
   std::vector<Peer> nodes;
   REQUIRE(f.until([&] {
