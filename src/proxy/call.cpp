@@ -55,7 +55,7 @@ Call::~Call() {
 
 std::string_view Call::upstream_name() const noexcept {
   if (attempts_ == 0) return {};
-  return chain().spec->upstreams[upstream_].name;
+  return chain().spec->upstreams[attempt_.upstream].name;
 }
 
 void Call::start() {

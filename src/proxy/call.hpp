@@ -16,6 +16,7 @@
 #include "policy/balance/balancer.hpp"
 #include "policy/queue.hpp"
 #include "policy/retry.hpp"
+#include "proxy/attempt.hpp"
 #include "proxy/words.hpp"
 #include "upstream/attempt.hpp"
 #include "upstream/class_board.hpp"
@@ -131,6 +132,7 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   [[nodiscard]] bool may_gather(const UpstreamSpec& upstream, TimePoint now, bool fresh) const;
   void count_against_rate(TimePoint now);
   void begin_attempt(TimePoint now);
+  void begin(Attempt& attempt, std::uint32_t upstream, TimePoint now);
   /// Ends whatever is under way for it, without an outcome.
   void let_go();
   void let_go_of_first();
@@ -139,7 +141,6 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   void hedge(std::uint32_t upstream, TimePoint now);
   void drop_hedge();
   void count_hedge(HedgeOutcome outcome);
-  void account_hedge(Hedge& hedge, std::size_t outcome, policy::Ended ended, TimePoint now);
   void wait(policy::UpstreamSet among, TimePoint now);
   [[nodiscard]] bool await_first_probe(TimePoint now);
   void start_waiting(TimePoint now, TimePoint until);
@@ -151,6 +152,8 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   void wait_timed_out(TimePoint now);
   void no_upstream();
 
+  void end(Attempt& attempt, std::size_t outcome, policy::Ended ended, TimePoint now);
+  /// The same for the latest, whose time the call has waited for.
   void account_attempt(std::size_t outcome, policy::Ended ended, TimePoint now);
   [[nodiscard]] policy::PickContext pick_context(TimePoint now) const;
   [[nodiscard]] policy::CallFeatures features() const;
@@ -210,7 +213,6 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
 
   TimePoint started_{};
   TimePoint deadline_{};
-  TimePoint attempt_started_{};
   Duration upstream_time_{};
   Duration queue_time_{};
   TimePoint queued_at_{};
@@ -230,16 +232,8 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   bool counted_ = false;
   /// Is not to be gathered.
   bool alone_ = false;
-  /// Of the same upstream batch, this one included: they share its response time.
-  std::uint32_t batch_calls_ = 1;
-  /// The latest attempt left in a batch.
-  bool batched_ = false;
-  bool echo_ = false;
-  /// With the strategy, of the attempt under way.
-  policy::Ticket ticket_;
-  upstream::Underway underway_;
-  std::uint32_t upstream_ = 0;
-  std::uint64_t wire_id_ = 0;
+  /// The latest one.
+  Attempt attempt_;
   std::uint32_t attempts_ = 0;
   bool null_retried_ = false;
   /// A call has one hedge at most.

@@ -42,9 +42,9 @@ void Call::on_failure(const upstream::Failure& failure) {
   if (done_) return;
   const TimePoint time = now();
   using Kind = upstream::Failure::Kind;
-  if (!failure.maybe_sent) underway_.not_reached();
+  if (!failure.maybe_sent) attempt_.underway.not_reached();
   account_attempt(attempt_outcome(failure.kind),
-                  learn_failure(upstream_, failure, time - attempt_started_), time);
+                  learn_failure(attempt_.upstream, failure, time - attempt_.started), time);
   if (failure.kind == Kind::kTooLarge) {
     // The limit is ours: no fault of the node's, and another one's reply would be no smaller.
     deliver_error_after(failure);
@@ -127,9 +127,9 @@ bool Call::retry(policy::FailedAttempt failed, RetryReason reason, TimePoint now
   if (decision.action == policy::RetryAction::kGiveUp) return false;
   exchange_.worker().metrics().retry(chain().spec->slot, static_cast<std::size_t>(reason));
   if (decision.action == policy::RetryAction::kReplaySame) {
-    if (attempt(upstream_, now, true)) return true;
+    if (attempt(attempt_.upstream, now, true)) return true;
     // A waiter has got the dead connection's place: this call waits for one in turn.
-    tried_ &= ~policy::bit_of(upstream_);
+    tried_ &= ~policy::bit_of(attempt_.upstream);
     route(now);
     return true;
   }
@@ -154,7 +154,7 @@ bool Call::may_move() const {
   }
   const TimePoint time = now();
   return time < deadline_ &&
-         eligible(allowed_ & ~policy::bit_of(upstream_), time, Fit::kLastResort) != 0;
+         eligible(allowed_ & ~policy::bit_of(attempt_.upstream), time, Fit::kLastResort) != 0;
 }
 
 /// A write that a node may have executed ends so, whatever becomes of it afterwards.

@@ -37,9 +37,9 @@ bool Call::may_hedge() const noexcept {
 
 void Call::consider_hedge(TimePoint now) {
   if (!may_hedge()) return;
-  const UpstreamSpec& late = chain().spec->upstreams[upstream_];
+  const UpstreamSpec& late = chain().spec->upstreams[attempt_.upstream];
   const Duration after = late.shared->hedge_after(static_cast<std::size_t>(method_->klass));
-  if (after == Duration::zero() || now - attempt_started_ < after) return;
+  if (after == Duration::zero() || now - attempt_.started < after) return;
   // Before a choice is made, which strategies remember.
   if (chain().hedge_budget.balance(now) < 1.0 || chain().spec->shared->queue.waiting()) return;
   const policy::UpstreamSet others = eligible(untried(), now, Fit::kBest);
@@ -65,15 +65,8 @@ void Call::hedge(std::uint32_t upstream, TimePoint now) {
   if (connection == nullptr) return;
   hedged_ = true;
   static_cast<void>(spec.upstreams[upstream].rate->take(now));
-  tried_ |= policy::bit_of(upstream);
-  ++attempts_;
-  const policy::Ticket ticket =
-      chain().balancer->started(upstream, &pool.shared().stats(), pick_context(now));
-  hedge_ = std::make_unique<Hedge>(
-      *this, upstream, exchange_.worker().next_wire_id(), ticket,
-      upstream::Underway(pool.shared().classes(), exchange_.worker().index(),
-                         static_cast<std::size_t>(method_->klass), now),
-      now);
+  hedge_ = std::make_unique<Hedge>(*this);
+  begin(hedge_->attempt(), upstream, now);
   const TimePoint until = std::min(deadline_, now + exchange_.snapshot().limits.attempt_timeout);
   hedge_->start(*connection, method_name_, params_, until);
 }
@@ -86,39 +79,23 @@ void Call::count_hedge(HedgeOutcome outcome) {
   exchange_.worker().metrics().hedge(chain().spec->slot, static_cast<std::size_t>(outcome));
 }
 
-void Call::account_hedge(Hedge& hedge, std::size_t outcome, policy::Ended ended, TimePoint now) {
-  chain().balancer->finished(hedge.take_ticket(), ended, now);
-  hedge.take_underway().end(ended, now - hedge.started(), now, exchange_.worker().random());
-  exchange_.worker().metrics().attempt_finished(chain().spec->upstreams[hedge.upstream()].slot,
-                                                outcome, now - hedge.started());
-}
-
 /// The hedge becomes the call's attempt; a first one that is still under way is given up.
 void Call::adopt(Hedge& hedge) {
   if (first_under_way()) {
     const TimePoint time = now();
-    const Duration age = time - attempt_started_;
+    const Duration age = time - attempt_.started;
     count_hedge(HedgeOutcome::kWon);
+    attempt_.underway.outrun(age);
     account_attempt(kAttemptCancelled, policy::Ended::kCancelled, time);
     // The time of both together counts once.
-    upstream_time_ -= time - hedge.started();
-    // It would have taken at least that long: were it not counted, an upstream whose late replies
-    // are never waited for would look quick.
-    upstream::Shared& late = *chain().spec->upstreams[upstream_].shared;
+    upstream_time_ -= time - hedge.attempt().started;
+    upstream::Shared& late = *chain().spec->upstreams[attempt_.upstream].shared;
     late.observe_latency(age);
     late.outrun.fetch_add(1, std::memory_order_relaxed);
-    late.latencies()->record(exchange_.worker().index(), static_cast<std::size_t>(method_->klass),
-                             age);
     timer_.reset();
     let_go_of_first();
   }
-  upstream_ = hedge.upstream();
-  wire_id_ = hedge.wire_id();
-  attempt_started_ = hedge.started();
-  ticket_ = hedge.take_ticket();
-  underway_ = hedge.take_underway();
-  batch_calls_ = 1;
-  batched_ = echo_ = false;
+  attempt_ = std::move(hedge.attempt());
   connection_ = hedge.take_over();
 }
 
@@ -130,12 +107,12 @@ void Call::on_hedge_reply(Hedge& hedge) {
   if (poor && first_under_way()) {
     const TimePoint time = exchange_.worker().loop().recent();
     count_hedge(HedgeOutcome::kFailed);
-    account_hedge(hedge, attempt_outcome(outcome), ended(outcome), time);
-    learn({.upstream = hedge.upstream(),
+    end(hedge.attempt(), attempt_outcome(outcome), ended(outcome), time);
+    learn({.upstream = hedge.attempt().upstream,
            .outcome = outcome,
            .retry_after_s = hedge.head().retry_after_s,
            .result = hedge.reply().result,
-           .took = time - hedge.started()},
+           .took = time - hedge.attempt().started},
           time);
     return;
   }
@@ -154,15 +131,16 @@ void Call::on_hedge_failure(Hedge& hedge, const upstream::Failure& failure) {
   }
   const TimePoint time = now();
   count_hedge(HedgeOutcome::kFailed);
-  account_hedge(hedge, attempt_outcome(failure.kind),
-                learn_failure(hedge.upstream(), failure, time - hedge.started()), time);
+  Attempt& attempt = hedge.attempt();
+  end(attempt, attempt_outcome(failure.kind),
+      learn_failure(attempt.upstream, failure, time - attempt.started), time);
 }
 
 void Call::drop_hedge() {
   if (!hedge_under_way()) return;
   const std::unique_ptr<Hedge> dropped = release_hedge();
   count_hedge(HedgeOutcome::kLost);
-  account_hedge(*dropped, kAttemptCancelled, policy::Ended::kCancelled, now());
+  end(dropped->attempt(), kAttemptCancelled, policy::Ended::kCancelled, now());
 }
 
 }  // namespace sluice::proxy

@@ -48,26 +48,30 @@ bool judge_reply(std::string_view body, std::uint64_t wire_id, const upstream::R
 
 bool Call::judge(const upstream::ReplyHead& head, std::string_view body) {
   head_ = head;
-  return judge_reply(body, wire_id_, head, view_);
+  return judge_reply(body, attempt_.wire_id, head, view_);
+}
+
+void Call::end(Attempt& attempt, std::size_t outcome, policy::Ended ended, TimePoint now) {
+  const Duration took = now - attempt.started;
+  chain().balancer->finished(std::exchange(attempt.ticket, {}), ended, now, attempt.calls);
+  // What all calls of an upstream batch met counts once.
+  attempt.underway.end(attempt.echo ? policy::Ended::kCancelled : ended, took / attempt.calls, now,
+                       exchange_.worker().random());
+  exchange_.worker().metrics().attempt_finished(chain().spec->upstreams[attempt.upstream].slot,
+                                                outcome, took);
 }
 
 void Call::account_attempt(std::size_t outcome, policy::Ended ended, TimePoint now) {
-  const Duration took = now - attempt_started_;
-  chain().balancer->finished(std::exchange(ticket_, {}), ended, now, batch_calls_);
-  // What all calls of an upstream batch met counts once.
-  underway_.end(echo_ ? policy::Ended::kCancelled : ended, took / batch_calls_, now,
-                exchange_.worker().random());
-  upstream_time_ += took;
-  exchange_.worker().metrics().attempt_finished(chain().spec->upstreams[upstream_].slot, outcome,
-                                                took);
+  end(attempt_, outcome, ended, now);
+  upstream_time_ += now - attempt_.started;
 }
 
 void Call::on_batched_reply(const upstream::ReplyHead& head, const jsonrpc::ReplyView& reply,
                             std::uint32_t calls, bool echo) {
   head_ = head;
   view_ = reply;
-  batch_calls_ = calls;
-  echo_ = echo;
+  attempt_.calls = calls;
+  attempt_.echo = echo;
   timer_.reset();
   on_reply();
 }
@@ -80,10 +84,10 @@ void Call::on_reply() {
   outcome_ = classify(head_, view_);
   const ethereum::Action& action = ethereum::action(outcome_);
   if (connection != nullptr && action.counts_as_failure) connection->blame();
-  if (!action.counts_as_failure && !action.throttled) underway_.answered();
+  if (!action.counts_as_failure && !action.throttled) attempt_.underway.answered();
   account_attempt(attempt_outcome(outcome_), ended(outcome_), time);
   // What all calls of an upstream batch met counts once.
-  if (!echo_) learn(seen(time), time);
+  if (!attempt_.echo) learn(seen(time), time);
   judge_outcome(time);
 }
 
@@ -99,11 +103,11 @@ ethereum::Outcome Call::classify(const upstream::ReplyHead& head,
 }
 
 Call::Seen Call::seen(TimePoint now) const noexcept {
-  return {.upstream = upstream_,
+  return {.upstream = attempt_.upstream,
           .outcome = outcome_,
           .retry_after_s = head_.retry_after_s,
           .result = view_.result,
-          .took = (now - attempt_started_) / batch_calls_};
+          .took = (now - attempt_.started) / attempt_.calls};
 }
 
 void Call::learn(const Seen& seen, TimePoint now) {
@@ -123,8 +127,6 @@ void Call::learn(const Seen& seen, TimePoint now) {
       shared.failing_classes.store(0, relaxed);
     }
     shared.observe_latency(seen.took);
-    shared.latencies()->record(exchange_.worker().index(), static_cast<std::size_t>(method_->klass),
-                               seen.took);
   }
   if (action.throttled) {
     exchange_.worker().metrics().throttled(spec.slot);
@@ -150,7 +152,7 @@ bool Call::worth_retrying(const ethereum::Action& action) const {
   // A block that the chain has: some node lags. For a hash, only a node that is further may know
   // more.
   if (block_.number != 0) return block_.number <= chain_head;
-  return chain().spec->upstreams[upstream_].shared->head.load(std::memory_order_relaxed) <
+  return chain().spec->upstreams[attempt_.upstream].shared->head.load(std::memory_order_relaxed) <
          chain_head;
 }
 
@@ -196,7 +198,7 @@ void Call::keep_reply() {
   kept_is_error_ = view_.is_error;
   kept_outcome_ = outcome_;
   kept_code_ = view_.code;
-  kept_upstream_ = upstream_;
+  kept_upstream_ = attempt_.upstream;
 }
 
 void Call::deliver() {
@@ -208,11 +210,11 @@ void Call::deliver() {
     is_error = kept_is_error_;
     outcome_ = kept_outcome_;
     code = kept_code_;
-    upstream_ = kept_upstream_;
+    attempt_.upstream = kept_upstream_;
   }
   std::optional<std::string> minted;
   if (!is_error && ethereum_creates_filter(*method_)) {
-    minted = encode_filter_id(value, chain().spec->upstreams[upstream_].filter_tag);
+    minted = encode_filter_id(value, chain().spec->upstreams[attempt_.upstream].filter_tag);
     if (minted) value = *minted;
   }
   const std::array<std::string_view, 5> pieces = {kEnvelope, id_.empty() ? "null" : id_,

@@ -138,7 +138,7 @@ bool Call::attempt(std::uint32_t upstream, TimePoint now, bool fresh) {
   upstream::Pool& pool = *chain().pools[upstream];
   const UpstreamSpec& spec = chain().spec->upstreams[upstream];
   if (may_gather(spec, now, fresh)) {
-    upstream_ = upstream;
+    attempt_.upstream = upstream;
     gathered_ = true;
     count_against_rate(now);
     exchange_.worker().batcher().add(*this, pool, spec, fresh);
@@ -149,9 +149,9 @@ bool Call::attempt(std::uint32_t upstream, TimePoint now, bool fresh) {
   upstream::Connection* connection = fresh ? pool.take_fresh(now) : pool.take(now, careful);
   if (connection == nullptr) return false;
   connection_ = connection;
-  upstream_ = upstream;
+  attempt_.upstream = upstream;
   begin_attempt(now);
-  connection->start({wire_id_, method_name_, params_}, *this, attempt_deadline(now));
+  connection->start({attempt_.wire_id, method_name_, params_}, *this, attempt_deadline(now));
   return true;
 }
 
@@ -180,32 +180,36 @@ policy::CallFeatures Call::features() const {
 
 void Call::count_against_rate(TimePoint now) {
   if (!std::exchange(counted_, true)) {
-    static_cast<void>(chain().spec->upstreams[upstream_].rate->take(now));
+    static_cast<void>(chain().spec->upstreams[attempt_.upstream].rate->take(now));
   }
 }
 
 void Call::begin_attempt(TimePoint now) {
   count_against_rate(now);
   counted_ = false;
-  tried_ |= policy::bit_of(upstream_);
+  begin(attempt_, attempt_.upstream, now);
+}
+
+void Call::begin(Attempt& attempt, std::uint32_t upstream, TimePoint now) {
+  Worker& worker = exchange_.worker();
+  upstream::Shared& shared = *chain().spec->upstreams[upstream].shared;
+  tried_ |= policy::bit_of(upstream);
   ++attempts_;
-  batch_calls_ = 1;
-  batched_ = false;
-  echo_ = false;
-  wire_id_ = exchange_.worker().next_wire_id();
-  attempt_started_ = now;
-  ticket_ = chain().balancer->started(
-      upstream_, &chain().spec->upstreams[upstream_].shared->stats(), pick_context(now));
-  underway_ =
-      upstream::Underway(chain().spec->upstreams[upstream_].shared->classes(),
-                         exchange_.worker().index(), static_cast<std::size_t>(method_->klass), now);
+  attempt.upstream = upstream;
+  attempt.wire_id = worker.next_wire_id();
+  attempt.started = now;
+  attempt.ticket = chain().balancer->started(upstream, &shared.stats(), pick_context(now));
+  attempt.underway = upstream::Underway(shared.classes(), worker.index(),
+                                        static_cast<std::size_t>(method_->klass), now);
+  attempt.calls = 1;
+  attempt.batched = attempt.echo = false;
 }
 
 bool Call::may_gather(const UpstreamSpec& upstream, TimePoint now, bool fresh) const {
   Batcher& batcher = exchange_.worker().batcher();
   // A slow call would hold up the others, and what went wrong once goes alone; but a batch that met
   // a dead connection is replayed as one.
-  const bool first = attempts_ == 0 || (fresh && batched_);
+  const bool first = attempts_ == 0 || (fresh && attempt_.batched);
   return batcher.gathering() && !alone_ && first && method_->resend == ethereum::Resend::kFreely &&
          method_->cost <= ethereum::CostClass::kMedium && params_.size() <= kBatchedParamsMax &&
          batcher.takes(upstream, now);
@@ -215,14 +219,14 @@ void Call::join(UpstreamBatch& batch, TimePoint now) {
   gathered_ = false;
   batch_ = &batch;
   begin_attempt(now);
-  batched_ = true;
-  batch.add(*this, wire_id_, attempt_deadline(now));
+  attempt_.batched = true;
+  batch.add(*this, attempt_.wire_id, attempt_deadline(now));
 }
 
 void Call::send_alone(TimePoint now) {
   gathered_ = false;
   alone_ = true;
-  if (attempt(upstream_, now, false)) return;
+  if (attempt(attempt_.upstream, now, false)) return;
   counted_ = false;
   route(now);
 }
@@ -236,8 +240,8 @@ void Call::resend_alone() {
   account_attempt(kAttemptCancelled, policy::Ended::kCancelled, time);
   exchange_.worker().metrics().retry(chain().spec->slot,
                                      static_cast<std::size_t>(RetryReason::kUnbatched));
-  if (attempt(upstream_, time, false)) return;
-  tried_ &= ~policy::bit_of(upstream_);
+  if (attempt(attempt_.upstream, time, false)) return;
+  tried_ &= ~policy::bit_of(attempt_.upstream);
   route(time);
 }
 

@@ -15,7 +15,7 @@ bool Call::stream_begin(const upstream::ReplyHead& head) {
   if (head.status != 200 || notification() || !exchange_.can_stream() ||
       ethereum_creates_filter(*method_))
     return false;
-  stream_ = std::make_unique<jsonrpc::ReplyStream>(wire_id_);
+  stream_ = std::make_unique<jsonrpc::ReplyStream>(attempt_.wire_id);
   return true;
 }
 

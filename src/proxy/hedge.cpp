@@ -18,7 +18,7 @@ Hedge::~Hedge() {
 void Hedge::start(upstream::Connection& connection, std::string_view method,
                   std::string_view params, TimePoint deadline) {
   connection_ = &connection;
-  connection.start({.id = wire_id_, .method = method, .params = params}, *this, deadline);
+  connection.start({.id = attempt_.wire_id, .method = method, .params = params}, *this, deadline);
 }
 
 net::Ref<upstream::Connection> Hedge::take_over() noexcept {
@@ -29,7 +29,7 @@ net::Ref<upstream::Connection> Hedge::take_over() noexcept {
 bool Hedge::judge(const upstream::ReplyHead& head, std::string_view body) {
   if (taken_over_) return call_.judge(head, body);
   head_ = head;
-  return judge_reply(body, wire_id_, head, view_);
+  return judge_reply(body, attempt_.wire_id, head, view_);
 }
 
 void Hedge::on_reply() {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "jsonrpc/reply.hpp"
-#include "policy/balance/balancer.hpp"
+#include "proxy/attempt.hpp"
 #include "upstream/attempt.hpp"
 #include "upstream/class_board.hpp"
 #include "upstream/connection.hpp"
@@ -21,14 +21,7 @@ class Call;
 /// to hedge is policy::hedge_now()'s to say, what a reply is worth its call's.
 class Hedge final : public upstream::AttemptSink {
  public:
-  Hedge(Call& call, std::uint32_t upstream, std::uint64_t wire_id, const policy::Ticket& ticket,
-        upstream::Underway underway, TimePoint started) noexcept
-      : call_(call),
-        upstream_(upstream),
-        wire_id_(wire_id),
-        started_(started),
-        ticket_(ticket),
-        underway_(std::move(underway)) {}
+  explicit Hedge(Call& call) noexcept : call_(call) {}
   ~Hedge() override;
   Hedge(const Hedge&) = delete;
   Hedge& operator=(const Hedge&) = delete;
@@ -39,11 +32,7 @@ class Hedge final : public upstream::AttemptSink {
   [[nodiscard]] net::Ref<upstream::Connection> take_over() noexcept;
   [[nodiscard]] bool taken_over() const noexcept { return taken_over_; }
 
-  [[nodiscard]] std::uint32_t upstream() const noexcept { return upstream_; }
-  [[nodiscard]] std::uint64_t wire_id() const noexcept { return wire_id_; }
-  [[nodiscard]] TimePoint started() const noexcept { return started_; }
-  [[nodiscard]] policy::Ticket take_ticket() noexcept { return std::exchange(ticket_, {}); }
-  [[nodiscard]] upstream::Underway take_underway() noexcept { return std::move(underway_); }
+  [[nodiscard]] Attempt& attempt() noexcept { return attempt_; }
   [[nodiscard]] const upstream::ReplyHead& head() const noexcept { return head_; }
   [[nodiscard]] const jsonrpc::ReplyView& reply() const noexcept { return view_; }
 
@@ -60,11 +49,7 @@ class Hedge final : public upstream::AttemptSink {
 
  private:
   Call& call_;
-  const std::uint32_t upstream_;
-  const std::uint64_t wire_id_;
-  const TimePoint started_;
-  policy::Ticket ticket_;
-  upstream::Underway underway_;
+  Attempt attempt_;
   net::Ref<upstream::Connection> connection_;
   bool taken_over_ = false;
   upstream::ReplyHead head_;

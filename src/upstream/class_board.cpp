@@ -2,6 +2,7 @@
 #include "upstream/class_board.hpp"
 
 #include <algorithm>
+#include <new>
 
 namespace sluice::upstream {
 
@@ -31,6 +32,22 @@ policy::BreakerOutcome outcome_of(policy::Ended ended) noexcept {
 
 }  // namespace
 
+ClassBoard::~ClassBoard() {
+  for (Row& row : rows_) {
+    for (Cell& cell : row.cells) delete cell.times.load(kRelaxed);
+  }
+}
+
+void ClassBoard::Cell::record(Duration took) noexcept {
+  policy::LatencyHistogram* histogram = times.load(kRelaxed);
+  if (histogram == nullptr) {
+    histogram = new (std::nothrow) policy::LatencyHistogram;
+    if (histogram == nullptr) return;
+    times.store(histogram, std::memory_order_release);
+  }
+  histogram->record(took);
+}
+
 ClassBoard::Totals ClassBoard::totals(std::size_t method_class) const noexcept {
   Totals totals;
   for (const Row& row : rows_) {
@@ -50,6 +67,7 @@ void Underway::end(policy::Ended ended, Duration took, TimePoint now, Random& ra
   add(cell_->in_flight, ~0U);
   if (ended == policy::Ended::kOk) {
     add(cell_->successes, std::uint64_t{1});
+    cell_->record(took);
     add(cell_->log2_ns,
         log2_fixed(static_cast<std::uint64_t>(std::max<Duration::rep>(took.count(), 1))));
   } else if (ended == policy::Ended::kError) {

@@ -12,13 +12,17 @@
 #include "base/random.hpp"
 #include "policy/balance/balancer.hpp"
 #include "policy/breaker.hpp"
-#include "upstream/latency_board.hpp"
+#include "policy/latency_histogram.hpp"
 
 namespace sluice::upstream {
 
-/// What attempts did at one upstream, by worker and method class, and the breaker of each class.
-/// Each worker writes its own cells alone, without locked instructions; the control thread reads
-/// all. The breakers all workers share. Stands for the same node across reloads; owned by Shared.
+/// More than there are classes of methods.
+inline constexpr std::size_t kMethodClassesMax = 16;
+
+/// What attempts did at one upstream and how long they took, by worker and method class, and the
+/// breaker of each class. Each worker writes its own cells alone, without locked instructions; the
+/// control thread reads all. The breakers all workers share. Stands for the same node across
+/// reloads; owned by Shared.
 class ClassBoard {
  public:
   /// Since the start. `log2_ns`: sum over the successes of the logarithm of their times in
@@ -32,7 +36,16 @@ class ClassBoard {
   };
 
   explicit ClassBoard(std::size_t workers) : rows_(workers) {}
+  ~ClassBoard();
+  ClassBoard(const ClassBoard&) = delete;
+  ClassBoard& operator=(const ClassBoard&) = delete;
 
+  [[nodiscard]] std::size_t workers() const noexcept { return rows_.size(); }
+  /// Response times that one worker saw; null while it has met none of the class.
+  [[nodiscard]] const policy::LatencyHistogram* times(std::size_t worker,
+                                                      std::size_t method_class) const noexcept {
+    return rows_[worker].cells[method_class].times.load(std::memory_order_acquire);
+  }
   [[nodiscard]] Totals totals(std::size_t method_class) const noexcept;
   [[nodiscard]] policy::Breaker& breaker(std::size_t method_class) noexcept {
     return breakers_[method_class];
@@ -54,6 +67,10 @@ class ClassBoard {
     std::atomic<std::uint64_t> throttled{0};
     std::atomic<std::uint64_t> log2_ns{0};
     std::atomic<std::uint32_t> in_flight{0};
+    /// Made at the first sample, and where it is to the end.
+    std::atomic<policy::LatencyHistogram*> times{nullptr};
+
+    void record(Duration took) noexcept;
   };
   struct alignas(64) Row {
     std::array<Cell, kMethodClassesMax> cells;
@@ -98,6 +115,9 @@ class Underway {
   /// A reply came that shows no fault of the node's: however little it says of its health, the
   /// class is alive.
   void answered() noexcept { answered_ = true; }
+  /// It was given up after so long, and would have taken longer: were that not counted, an upstream
+  /// whose late replies are never waited for would look quick.
+  void outrun(Duration age) noexcept { cell_->record(age); }
   /// `took`: what the call itself took.
   void end(policy::Ended ended, Duration took, TimePoint now, Random& random) noexcept;
 

@@ -31,7 +31,6 @@ Shared::Shared(Options options, std::shared_ptr<net::ClientTls> tls,
       tls_(std::move(tls)),
       ceiling_(std::move(ceiling)),
       parts_(workers),
-      latencies_(std::make_shared<LatencyBoard>(workers)),
       classes_(std::make_shared<ClassBoard>(workers)),
       endpoints_(std::make_shared<const std::vector<net::TcpEndpoint>>()) {}
 
@@ -60,7 +59,6 @@ void Shared::set_endpoints(std::vector<net::TcpEndpoint> endpoints) {
 }
 
 void Shared::inherit(const Shared& earlier) noexcept {
-  latencies_ = earlier.latencies_;
   classes_ = earlier.classes_;
   stats_ = earlier.stats_;
   for (std::size_t k = 0; k < kMethodClassesMax; ++k) {

@@ -15,7 +15,6 @@
 #include "net/tls.hpp"
 #include "policy/balance/upstream_stats.hpp"
 #include "upstream/class_board.hpp"
-#include "upstream/latency_board.hpp"
 #include "upstream/options.hpp"
 
 namespace sluice::upstream {
@@ -115,9 +114,6 @@ class Shared {
   /// Takes over what was learned under earlier options of the same node, at a reload.
   void inherit(const Shared& earlier) noexcept;
 
-  [[nodiscard]] const std::shared_ptr<LatencyBoard>& latencies() const noexcept {
-    return latencies_;
-  }
   /// What strategies know of the node; the same object across reloads.
   [[nodiscard]] policy::UpstreamStats& stats() const noexcept { return *stats_; }
   /// What attempts did by method class, and the breakers; the same object across reloads.
@@ -204,7 +200,6 @@ class Shared {
   const std::shared_ptr<net::ClientTls> tls_;
   const std::shared_ptr<Ceiling> ceiling_;
   std::vector<PoolPart> parts_;
-  std::shared_ptr<LatencyBoard> latencies_;
   std::shared_ptr<ClassBoard> classes_;
   std::shared_ptr<policy::UpstreamStats> stats_ = std::make_shared<policy::UpstreamStats>();
   std::atomic<std::size_t> first_endpoint_{0};

@@ -28,7 +28,7 @@ void Vitals::watch(std::vector<ChainTarget> targets) {
         same_chain != before.end() && same_chain->upstreams.size() == chain.target.upstreams.size();
     for (std::size_t i = 0; i < chain.target.upstreams.size(); ++i) {
       const UpstreamTarget& upstream = chain.target.upstreams[i];
-      Watched next{.target = upstream, .board = upstream.shared->latencies(), .recent = {}};
+      Watched next{.target = upstream, .board = &upstream.shared->classes(), .recent = {}};
       next.successes = upstream.shared->successes.load();
       next.failures = upstream.shared->failures.load();
       if (same_chain != before.end()) {
@@ -90,7 +90,7 @@ Reading Vitals::reading(Watched& watched, TimePoint now) {
   window.begin();
   for (std::size_t worker = 0; worker < watched.board->workers(); ++worker) {
     for (std::size_t k = 0; k < upstream::kMethodClassesMax; ++k) {
-      if (const auto* histogram = watched.board->find(worker, k)) window.add(*histogram);
+      if (const auto* histogram = watched.board->times(worker, k)) window.add(*histogram);
     }
   }
   window.end(now);
@@ -152,16 +152,16 @@ std::vector<Vitals::Finding> Vitals::findings(TimePoint now) const {
 }
 
 void Vitals::read(Watched& watched, std::size_t method_class, TimePoint now) {
-  const upstream::LatencyBoard& board = *watched.board;
+  const upstream::ClassBoard& board = *watched.board;
   auto& recent = watched.recent.at(method_class);
   for (std::size_t worker = 0; recent == nullptr && worker < board.workers(); ++worker) {
-    if (board.find(worker, method_class) != nullptr)
+    if (board.times(worker, method_class) != nullptr)
       recent = std::make_unique<policy::RecentLatency>();
   }
   if (recent == nullptr) return;
   recent->begin();
   for (std::size_t worker = 0; worker < board.workers(); ++worker) {
-    if (const auto* histogram = board.find(worker, method_class)) recent->add(*histogram);
+    if (const auto* histogram = board.times(worker, method_class)) recent->add(*histogram);
   }
   recent->end(now);
 }

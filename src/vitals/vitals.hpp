@@ -81,7 +81,8 @@ class Vitals {
  private:
   struct Watched {
     UpstreamTarget target;
-    std::shared_ptr<const upstream::LatencyBoard> board;
+    /// Its upstream's, the same after a reload.
+    const upstream::ClassBoard* board = nullptr;
     std::array<std::unique_ptr<policy::RecentLatency>, upstream::kMethodClassesMax> recent;
     /// Of all classes, for the ten seconds that are watched.
     std::unique_ptr<policy::RecentLatency> window = std::make_unique<policy::RecentLatency>();

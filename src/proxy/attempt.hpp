@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "policy/balance/balancer.hpp"
+#include "upstream/class_board.hpp"
+
+namespace sluice::proxy {
+
+/// One try of a call on one upstream, as all who count are told of it: begun by
+/// Call::begin(), ended once by Call::end(). A hedge's becomes its call's own when it takes over.
+struct Attempt {
+  std::uint32_t upstream = 0;
+  /// Its id on the wire.
+  std::uint64_t wire_id = 0;
+  TimePoint started{};
+  policy::Ticket ticket;
+  upstream::Underway underway;
+  /// Of the same upstream batch, this one included: they share its response time.
+  std::uint32_t calls = 1;
+  /// It left in a batch.
+  bool batched = false;
+  /// Another call of the batch has told of the failure.
+  bool echo = false;
+};
+
+}  // namespace sluice::proxy
