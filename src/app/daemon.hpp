@@ -116,7 +116,6 @@ class Daemon final : public health::Observer, public vitals::Observer, public sc
   [[nodiscard]] admin::Readiness readiness() const;
   void every_second();
 
-  metrics::Registry* registry() noexcept { return registry_.get(); }
 
   // What an operator does by hand; daemon_control.cpp.
   [[nodiscard]] bool open_control(const config::Config& config);

@@ -87,10 +87,6 @@ class ChainHealth {
   /// The share of its usual calls that an upstream should be given, 0..1: small after a return and
   /// then growing. 1 where nobody else is well. For the balancer's slow start.
   [[nodiscard]] double ramp_share(std::uint32_t upstream, TimePoint now) const noexcept;
-  /// What a probe of this class usually takes at the others; zero when unknown.
-  [[nodiscard]] Duration usual_time(std::uint32_t upstream, std::uint32_t klass) const noexcept {
-    return outliers_.usual(upstream, klass, well_);
-  }
   [[nodiscard]] const UpstreamHealth& upstream(std::uint32_t index) const noexcept {
     return upstreams_[index];
   }

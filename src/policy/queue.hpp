@@ -99,10 +99,6 @@ class WaitQueue {
   [[nodiscard]] std::size_t size() const noexcept { return waiting_; }
   [[nodiscard]] std::size_t size(Priority priority) const noexcept;
   [[nodiscard]] bool standing(Priority priority, TimePoint now) const noexcept;
-  /// Of calls of this class that come in, how many are refused at the door.
-  [[nodiscard]] double shed_share(Priority priority) const noexcept {
-    return shedding_.share(priority);
-  }
   /// New bounds after a reload; who waits already stays.
   void set(const Options& options) noexcept { options_ = options; }
 

@@ -149,7 +149,6 @@ ScaleStep ScalePlan::plan(const ScaleSample& sample, TimePoint now) {
   const std::uint32_t open = open_of(sample);
   step.target = target_.value();
   step.open_now = step.target > open ? step.target - open : 0;
-  step.close_now = open > step.target ? open - step.target : 0;
   return step;
 }
 

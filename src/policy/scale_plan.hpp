@@ -45,8 +45,6 @@ struct WorkerSample {
 /// One upstream, sampled each interval.
 struct ScaleSample {
   std::span<const WorkerSample> workers;
-  /// Calls that wait for a connection now.
-  std::uint32_t waiters = 0;
   /// Since the last plan.
   std::uint32_t connect_failures = 0;
   /// Most connections that the concurrency limit, and this upstream's share of the process's
@@ -84,9 +82,8 @@ struct ScaleStep {
   std::uint32_t target = 0;
   /// Why it differs from the target before; kNone when it does not.
   ScaleReason reason = ScaleReason::kNone;
-  /// Connections missing and in excess by this plan.
+  /// Connections missing by this plan.
   std::uint32_t open_now = 0;
-  std::uint32_t close_now = 0;
   /// What the plan would be with the forecast; equal to `target` when that is acted on, or when
   /// there is none.
   std::uint32_t ahead = 0;

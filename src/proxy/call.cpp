@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "ethereum/hex.hpp"
 #include "jsonrpc/write.hpp"
+#include "proxy/envelope.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/filter_id.hpp"
 #include "proxy/hedge.hpp"
@@ -18,10 +19,6 @@
 namespace sluice::proxy {
 
 namespace {
-
-constexpr std::string_view kEnvelope = R"({"jsonrpc":"2.0","id":)";
-constexpr std::string_view kResult = R"(,"result":)";
-constexpr std::string_view kClose = "}";
 
 /// Answers that Sluice gives in the place of nodes that may not be asked.
 bool stands_in(ethereum::LocalAnswer local) noexcept {

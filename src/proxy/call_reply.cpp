@@ -6,6 +6,7 @@
 #include "ethereum/hex.hpp"
 #include "ethereum/transaction_hash.hpp"
 #include "proxy/call.hpp"
+#include "proxy/envelope.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/filter_id.hpp"
 #include "proxy/upstream_batch.hpp"
@@ -14,11 +15,6 @@
 namespace sluice::proxy {
 
 namespace {
-
-constexpr std::string_view kEnvelope = R"({"jsonrpc":"2.0","id":)";
-constexpr std::string_view kResult = R"(,"result":)";
-constexpr std::string_view kError = R"(,"error":)";
-constexpr std::string_view kClose = "}";
 
 std::string_view unquoted(std::string_view token) {
   return token.size() >= 2 && token.front() == '"' ? token.substr(1, token.size() - 2) : token;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proxy/call.hpp"
+#include "proxy/envelope.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/filter_id.hpp"
 #include "proxy/worker.hpp"
@@ -34,8 +35,7 @@ bool Call::stream_data(std::string_view bytes) {
     drop_hedge();
     const bool is_error = step.member == jsonrpc::ReplyStream::Member::kError;
     outcome_ = is_error ? ethereum::Outcome::kUnknownError : ethereum::Outcome::kOk;
-    const std::array<std::string_view, 3> prefix = {R"({"jsonrpc":"2.0","id":)", id_,
-                                                    is_error ? R"(,"error":)" : R"(,"result":)"};
+    const std::array<std::string_view, 3> prefix = {kEnvelope, id_, is_error ? kError : kResult};
     exchange_.responder().stream_begin(
         {.status = 200, .headers = exchange_.headers(*this, now()), .body = prefix}, *this);
     if (done_) return false;
@@ -79,7 +79,7 @@ bool Call::stream_end() {
   done_ = true;
   account(outcome_ == ethereum::Outcome::kOk ? CallOutcome::kOk : CallOutcome::kUpstreamError, 200,
           0, stream_bytes_);
-  exchange_.responder().stream_end("}");
+  exchange_.responder().stream_end(kClose);
   exchange_.streamed();
   return true;
 }

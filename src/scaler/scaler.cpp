@@ -47,8 +47,6 @@ class Scaler::Watched {
     Report report = report_;
     report.chain = target_.chain;
     report.upstream = target_.upstream;
-    report.target = plan_.target();
-    report.load = plan_.load();
     return report;
   }
 
@@ -63,7 +61,6 @@ class Scaler::Watched {
   void plan(Observer& observer, TimePoint now) {
     const std::uint32_t before = plan_.target();
     const policy::ScaleStep step = plan_.plan(sample(observer, now), now);
-    report_.ahead = step.ahead;
     target_.shared->target.store(step.target, std::memory_order_relaxed);
     const auto shares = plan_.shares();
     for (std::size_t i = 0; i < shares.size(); ++i) {
@@ -90,7 +87,6 @@ class Scaler::Watched {
       samples_[i].peak = part.peak.exchange(part.busy.load(relaxed), relaxed);
       samples_[i].open = part.open.load(relaxed);
       open += samples_[i].open;
-      sample.waiters += part.waiting.load(relaxed);
     }
     sample.workers = samples_;
     const std::uint64_t failures = shared.connect_failures.load(relaxed);

@@ -55,10 +55,6 @@ class Observer {
 struct Report {
   std::string chain;
   std::string upstream;
-  std::uint32_t target = 0;
-  /// What it would be with the forecast.
-  std::uint32_t ahead = 0;
-  double load = 0;
   /// By reason, since the upstream is known.
   std::array<std::uint64_t, static_cast<std::size_t>(policy::ScaleReason::kCount)> grown{};
   std::array<std::uint64_t, static_cast<std::size_t>(policy::ScaleReason::kCount)> shrunk{};

@@ -56,6 +56,8 @@ class ConnectionOwner : public net::RefCounted {
 /// given, and keeps a record of what it has been like.
 class Connection final : public net::RefCounted {
  public:
+  /// Idle for this long, a connection is looked at, and again before it is used.
+  static constexpr Duration kLookAfter = std::chrono::seconds(1);
   enum class State : std::uint8_t { kConnecting, kIdle, kBusy, kClosed };
 
   /// Before connect() it is parked.
@@ -154,8 +156,6 @@ class Connection final : public net::RefCounted {
 
   /// A node that sends nothing for this long in the middle of a streamed reply has failed.
   static constexpr Duration kStreamPauseMax = std::chrono::seconds(10);
-  /// Idle for this long, a connection is looked at.
-  static constexpr Duration kLookAfter = std::chrono::seconds(1);
   static constexpr std::size_t kKeptBufferBytes = 131072;
 
   net::Loop& loop_;

@@ -26,7 +26,7 @@ Connection* Pool::take(TimePoint now, bool careful) {
     idle_.pop_back();
     if (now >= connection.expires_at()) {
       connection.close(CloseReason::kAge);
-    } else if ((careful || now - connection.idle_since() > kLookAfter) &&
+    } else if ((careful || now - connection.idle_since() > Connection::kLookAfter) &&
                !connection.looks_alive()) {
       connection.close(CloseReason::kPeerClosed);
     } else {
@@ -83,7 +83,6 @@ void Pool::give_back(Connection& connection) {
 policy::PoolCount Pool::count() {
   std::erase_if(awaited_, [](const Connection* connection) { return !connection->awaited(); });
   const auto waiting = static_cast<std::uint32_t>(awaited_.size());
-  part_.waiting.store(waiting, std::memory_order_relaxed);
   return {.busy = busy(),
           .idle = static_cast<std::uint32_t>(idle_.size()) + trying_,
           .connecting = connecting_,

@@ -95,9 +95,6 @@ class Pool final : public ConnectionOwner {
   void verified(bool well);
 
  private:
-  /// Idle longer than this, a connection is looked at before it is used again.
-  static constexpr Duration kLookAfter = std::chrono::seconds(1);
-
   [[nodiscard]] Connection* make();
   void dial(Connection& connection, TimePoint now);
   [[nodiscard]] Connection* wait_for_one(TimePoint now, bool careful);

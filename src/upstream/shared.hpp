@@ -62,8 +62,6 @@ struct alignas(64) PoolPart {
   std::atomic<std::uint32_t> busy{0};
   /// Most busy at once since it was last set back.
   std::atomic<std::uint32_t> peak{0};
-  /// Calls that wait for a connection of the pool to become free.
-  std::atomic<std::uint32_t> waiting{0};
 };
 
 /// What all workers and the control thread share about one upstream: permits, in-flight calls, what

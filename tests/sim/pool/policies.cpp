@@ -33,7 +33,6 @@ void Planned::tick(std::vector<std::unique_ptr<Worker>>& workers, TimePoint now)
     of.busy /= looks_;
     of.peak = worker->take_peak();
     of.open = worker->open();
-    sample.waiters += worker->waiting();
   }
   looks_ = 0;
   sample.workers = samples_;
