@@ -18,7 +18,7 @@ import threading
 import time
 
 from support.operator import control, control_line
-from support.sluice import (DEADLINE, ScriptedUpstream, Sluice, binary, call, check, equal, poll,
+from support.sluice import (DEADLINE, ScriptedUpstream, Skipped, Sluice, binary, call, check, equal, poll,
                             post)
 
 
@@ -273,6 +273,8 @@ def test_without_a_place_of_its_own_the_default_is_taken_or_done_without():
         with Sluice(urls=[node.url], socket=False, env=env) as sluice, \
                 Sluice(urls=[node.url], socket=False, env=env) as other:
             paths = [s.ready.get("socket") for s in (sluice, other)]
+            if paths[0] is None and "in use" in sluice.log_lines("control_unavailable")[0]["reason"]:
+                raise Skipped("another Sluice of this machine has the default socket")
             check(paths[0] in ("/run/sluice/ctl.sock", directory + "/sluice/ctl.sock"), "a default", paths,
                   sluice.log_lines("control_unavailable"))
             if paths[1] is None:
