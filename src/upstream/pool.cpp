@@ -84,7 +84,7 @@ policy::PoolCount Pool::count() {
   std::erase_if(awaited_, [](const Connection* connection) { return !connection->awaited(); });
   const auto waiting = static_cast<std::uint32_t>(awaited_.size());
   return {.busy = busy(),
-          .idle = static_cast<std::uint32_t>(idle_.size()) + trying_,
+          .idle = static_cast<std::uint32_t>(idle_.size() + trials_.size()),
           .connecting = connecting_,
           .waiting = waiting,
           .target = retired_ ? 0 : std::max(target_, connected() + warming_)};
@@ -163,6 +163,7 @@ void Pool::close_all() {
     const net::Ref<Connection> connection = connections_.back();
     connection->close(CloseReason::kRetired);
   }
+  trials_.clear();
 }
 
 void Pool::note_busy() noexcept {
@@ -228,9 +229,8 @@ void Pool::connection_idle(Connection& connection, Duration took) {
   }
   if (untried_ != 0 && took == Duration::zero()) {
     --untried_;
-    ++trying_;
-    const net::Ref<Verification> trial(new Verification(*this, listener_->chain_id()));
-    trial->run(connection, loop_.recent() + shared_->options().connect_timeout);
+    trials_.emplace_back(new Verification(*this, listener_->chain_id()));
+    trials_.back()->run(connection, loop_.recent() + shared_->options().connect_timeout);
     return;
   }
   idle_.push_back(&connection);
@@ -238,8 +238,8 @@ void Pool::connection_idle(Connection& connection, Duration took) {
   listener_->capacity_freed(*this);
 }
 
-void Pool::verified(bool well) {
-  --trying_;
+void Pool::verified(Verification& trial, bool well) {
+  std::erase_if(trials_, [&](const auto& held) { return held.get() == &trial; });
   part_.busy.store(busy(), std::memory_order_relaxed);
   listener_->warmed_up(well, 1);
 }

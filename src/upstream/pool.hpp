@@ -7,6 +7,7 @@
 #include "base/random.hpp"
 #include "policy/dial_plan.hpp"
 #include "upstream/connection.hpp"
+#include "upstream/verification.hpp"
 
 namespace sluice::upstream {
 
@@ -92,7 +93,7 @@ class Pool final : public ConnectionOwner {
   void connection_established(Connection& connection) override;
   void connection_closed(Connection& connection, CloseReason reason) override;
   /// A connection has been tried.
-  void verified(bool well);
+  void verified(Verification& trial, bool well);
 
  private:
   [[nodiscard]] Connection* make();
@@ -107,7 +108,7 @@ class Pool final : public ConnectionOwner {
   }
   [[nodiscard]] std::uint32_t busy() const noexcept {
     // A trial is over a moment after its connection is idle or gone.
-    const std::uint32_t others = static_cast<std::uint32_t>(idle_.size()) + trying_;
+    const std::uint32_t others = static_cast<std::uint32_t>(idle_.size() + trials_.size());
     return connected() > others ? connected() - others : 0;
   }
   void count_as_warm(const Connection& connection);
@@ -136,7 +137,7 @@ class Pool final : public ConnectionOwner {
   /// trial.
   std::uint32_t warming_ = 0;
   std::uint32_t untried_ = 0;
-  std::uint32_t trying_ = 0;
+  std::vector<net::Ref<Verification>> trials_;
   bool retired_ = false;
   bool closed_ = false;
 };

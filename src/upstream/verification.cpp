@@ -19,7 +19,6 @@ Verification::Verification(Pool& pool, std::uint64_t chain_id)
     : pool_(&pool), chain_id_(chain_id) {}
 
 void Verification::run(Connection& connection, TimePoint until) {
-  self_ = this;
   connection.start({.id = kId, .method = "eth_chainId", .params = "[]"}, *this, until);
 }
 
@@ -43,8 +42,8 @@ void Verification::on_failure(const Failure& /*failure*/) {
 }
 
 void Verification::end(bool well) {
-  const net::Ref<Verification> self = std::exchange(self_, nullptr);
-  pool_->verified(well);
+  const net::Ref<Verification> self(this);
+  pool_->verified(*this, well);
 }
 
 }  // namespace sluice::upstream

@@ -8,8 +8,9 @@ namespace sluice::upstream {
 class Pool;
 
 /// The one cheap call by which a new connection is tried before clients' calls use it: eth_chainId,
-/// whose answer also tells whether the machine behind it serves the right chain. Keeps itself and
-/// its pool until the call ends, on the pool's thread. Tells the upstream's standing nothing.
+/// whose answer also tells whether the machine behind it serves the right chain. Owned by its pool,
+/// which it keeps, until the call has ended or the pool closes; on the pool's thread. Tells the
+/// upstream's standing nothing.
 class Verification final : public AttemptSink, public net::RefCounted {
  public:
   Verification(Pool& pool, std::uint64_t chain_id);
@@ -28,7 +29,6 @@ class Verification final : public AttemptSink, public net::RefCounted {
 
   net::Ref<Pool> pool_;
   const std::uint64_t chain_id_;
-  net::Ref<Verification> self_;
   bool well_ = false;
 };
 

@@ -217,6 +217,26 @@ TEST_CASE("connections that are made ready are tried with one call, if that is w
   }
 }
 
+TEST_CASE("a pool that closes in the middle of its trials keeps none of them") {
+  upstream::Options options;
+  options.warm_up = 2;
+  options.warm_up_verified = true;
+  NodeFixture f(options);
+  f.pool->warm_up(2, now());
+  std::vector<Peer> nodes;
+  std::size_t asked = 0;
+  REQUIRE(f.until([&] {
+    for (Peer node = f.node.accept(); node.open(); node = f.node.accept())
+      nodes.push_back(std::move(node));
+    for (Peer& node : nodes) asked += node.take().empty() ? 0U : 1U;
+    return asked == 2;
+  }));
+  f.pool->close_all();
+  CHECK(f.pool->empty());
+  // What is held by nobody else is held by the fixture alone: nothing keeps itself.
+  CHECK(f.pool->references() == 1);
+}
+
 TEST_CASE("a connection that fails call after call is replaced; the upstream hears nothing of it") {
   NodeFixture f;
   f.pool->steer(1, now());
