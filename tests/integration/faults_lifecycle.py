@@ -11,22 +11,8 @@ import socket
 import threading
 import time
 
-from support.sluice import (Client, Devnodes, Failure, ScriptedUpstream, Sluice, WebSocket, call,
+from support.sluice import (Client, Devnodes, Failure, Held, ScriptedUpstream, Sluice, WebSocket, call,
                             check, encode, equal, frame, get, poll, post)
-
-
-class Held:
-    """A node that answers test_sleep when it is told to, and all else at once."""
-
-    def __init__(self):
-        self.release = threading.Event()
-
-    def __call__(self, connection):
-        while True:
-            request = connection.read_request()
-            if request.method == "test_sleep":
-                connection.wait_for(self.release)
-            connection.send(request.reply())
 
 
 @contextlib.contextmanager

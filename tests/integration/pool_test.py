@@ -9,25 +9,11 @@ import shutil
 import subprocess
 import threading
 
-from support.sluice import (ScriptedUpstream, Skipped, Sluice, call, check, equal, http_reply, poll,
+from support.sluice import (Held, ScriptedUpstream, Skipped, Sluice, call, check, equal, http_reply, poll,
                             post, total)
 
 READ = "eth_getBalance"
 PARAMS = ["0x00000000000000000000000000000000000000aa", "0x1"]
-
-
-class Held:
-    """A node that holds test_sleep until it is told to answer, and answers all else at once."""
-
-    def __init__(self):
-        self.release = threading.Event()
-
-    def __call__(self, connection):
-        while True:
-            request = connection.read_request()
-            if request.method == "test_sleep":
-                connection.wait_for(self.release)
-            connection.send(request.reply())
 
 
 def sockets(node):

@@ -276,3 +276,17 @@ class ScriptedUpstream:
                 connection.close()
             else:
                 sock.close()
+
+
+class Held:
+    """A script for a node that answers test_sleep when it is told to, and all else at once."""
+
+    def __init__(self):
+        self.release = threading.Event()
+
+    def __call__(self, connection):
+        while True:
+            request = connection.read_request()
+            if request.method == "test_sleep":
+                connection.wait_for(self.release)
+            connection.send(request.reply())

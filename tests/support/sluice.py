@@ -12,7 +12,7 @@ from support.http_client import (Client, Reader, Response, address, call, encode
                                  post)
 from support.json_text import elements, members
 from support.process import ON_DEMAND, Process, Sluice, binary, parse_metrics, sanitized, total
-from support.scripted import (PROBE_METHODS, Gone, Request, ScriptedUpstream, UpstreamConnection,
+from support.scripted import (PROBE_METHODS, Gone, Held, Request, ScriptedUpstream, UpstreamConnection,
                               echo, http_reply)
 from support.websocket import Frame, WebSocket, frame, upgrade_request
 

@@ -17,12 +17,6 @@ namespace {
 
 using namespace test;
 
-double noise(Random& random) {
-  double sum = -6.0;
-  for (int i = 0; i < 12; ++i) sum += random.uniform();
-  return sum;
-}
-
 /// A detector in the middle of its life: ten seconds a tick, three hours of a clean latency of
 /// 50 ms with 10 % of noise behind it.
 struct Fixture {

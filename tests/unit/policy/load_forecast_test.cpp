@@ -15,13 +15,6 @@ namespace {
 
 using namespace test;
 
-/// Near enough to normal, mean 0, deviation 1.
-double noise(Random& random) {
-  double sum = -6.0;
-  for (int i = 0; i < 12; ++i) sum += random.uniform();
-  return sum;
-}
-
 /// A burst in the first second after each block, which comes every 12 s at phase 4.
 double bursts(Duration t, Random& random) {
   const double phase = std::fmod(seconds(t), 12.0);

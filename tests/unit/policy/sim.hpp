@@ -18,6 +18,13 @@ inline TimePoint at(Duration since_start) {
   return TimePoint(1h) + since_start;
 }
 
+/// Near enough to normal, mean 0, deviation 1.
+inline double noise(Random& random) {
+  double sum = -6.0;
+  for (int i = 0; i < 12; ++i) sum += random.uniform();
+  return sum;
+}
+
 inline constexpr std::uint64_t kSeeds = 20;
 
 }  // namespace sluice::policy::test
