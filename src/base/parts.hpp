@@ -30,9 +30,34 @@ class Decimal {
 };
 
 namespace detail {
+/// From n to 2n bytes, by two moves that may overlap.
+template <std::size_t n>
+inline void copy_halves(char* at, const char* from, std::size_t size) noexcept {
+  std::array<char, n> first;
+  std::array<char, n> last;
+  std::memcpy(first.data(), from, n);
+  std::memcpy(last.data(), from + size - n, n);
+  std::memcpy(at, first.data(), n);
+  std::memcpy(at + size - n, last.data(), n);
+}
+
+/// Most parts are a word or a number: a call for each would cost more than its bytes.
 inline char* put(char* at, std::string_view part) noexcept {
-  if (!part.empty()) std::memcpy(at, part.data(), part.size());
-  return at + part.size();
+  const char* const from = part.data();
+  const std::size_t size = part.size();
+  if (size > 32) {
+    std::memcpy(at, from, size);
+  } else if (size > 16) {
+    copy_halves<16>(at, from, size);
+  } else if (size >= 8) {
+    copy_halves<8>(at, from, size);
+  } else if (size >= 4) {
+    copy_halves<4>(at, from, size);
+  } else if (size != 0) {
+    at[0] = from[0];
+    if (size >= 2) copy_halves<2>(at, from, size);
+  }
+  return at + size;
 }
 }  // namespace detail
 

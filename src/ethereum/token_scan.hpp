@@ -11,6 +11,10 @@
 #include <cstring>
 #include <string_view>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 namespace sluice::ethereum::scan {
 
 [[nodiscard]] inline const char* skip_space(const char* p, const char* end) noexcept {
@@ -43,11 +47,26 @@ namespace sluice::ethereum::scan {
 }
 
 /// From an opening quote to just behind the closing one. Keys, addresses and hashes are short, so
-/// that a call of memchr for each would take longer than looking at eight bytes a time; calldata is
-/// long and gets it.
+/// that a call of memchr for each would take longer than looking at sixteen or eight bytes a time;
+/// calldata is long and gets it.
 [[nodiscard]] inline const char* skip_string(const char* p, const char* end) noexcept {
   constexpr int kSteps = 10;
   ++p;
+#if defined(__SSE2__)
+  for (int step = 0; step < kSteps && end - p >= 16; ++step) {
+    __m128i bytes;
+    std::memcpy(&bytes, p, sizeof bytes);
+    const __m128i either = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                                        _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+    const auto hits = static_cast<unsigned>(_mm_movemask_epi8(either));
+    if (hits == 0) {
+      p += 16;
+      continue;
+    }
+    p += std::countr_zero(hits);
+    return *p == '"' ? p + 1 : skip_long_string(p, end);
+  }
+#endif
   if constexpr (std::endian::native == std::endian::little) {
     for (int step = 0; step < kSteps && end - p >= 8; ++step) {
       std::uint64_t eight;

@@ -131,13 +131,23 @@ std::optional<ReplyView> ReplyArray::next() {
   return reply;
 }
 
-bool id_equals(std::string_view raw_id, std::uint64_t expected) noexcept {
+std::optional<std::uint64_t> plain_id(std::string_view raw_id) noexcept {
   if (raw_id.size() >= 2 && raw_id.front() == '"' && raw_id.back() == '"') {
     raw_id = raw_id.substr(1, raw_id.size() - 2);
   }
-  std::array<char, 20> digits{};
-  const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), expected);
-  return raw_id == std::string_view(digits.data(), written.ptr);
+  // Numbers of so many digits all fit into 64 bits.
+  constexpr std::size_t kDigitsSafe = 19;
+  if (raw_id.empty() || raw_id.size() > kDigitsSafe + 1) return std::nullopt;
+  if (raw_id.front() == '0' && raw_id.size() > 1) return std::nullopt;
+  std::uint64_t id = 0;
+  for (const char c : raw_id.substr(0, kDigitsSafe)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    id = id * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  if (raw_id.size() <= kDigitsSafe) return id;
+  const auto last = std::from_chars(raw_id.data(), raw_id.data() + raw_id.size(), id);
+  if (last.ec != std::errc() || last.ptr != raw_id.data() + raw_id.size()) return std::nullopt;
+  return id;
 }
 
 }  // namespace sluice::jsonrpc

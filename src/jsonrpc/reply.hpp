@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace sluice::jsonrpc {
@@ -32,9 +33,12 @@ struct ReplyView {
 /// replies are not valid here.
 [[nodiscard]] ReplyView parse_reply(std::string_view body, std::size_t depth_max = kReplyDepthMax);
 
-/// Whether a raw id is that number: its plain digits, or a string of just these (some nodes turn
-/// ids into strings).
-[[nodiscard]] bool id_equals(std::string_view raw_id, std::uint64_t expected) noexcept;
+/// The number that a raw id is: its plain digits, or a string of just these (some nodes turn ids
+/// into strings). Nothing for any other spelling, nor for what does not fit.
+[[nodiscard]] std::optional<std::uint64_t> plain_id(std::string_view raw_id) noexcept;
+[[nodiscard]] inline bool id_equals(std::string_view raw_id, std::uint64_t expected) noexcept {
+  return plain_id(raw_id) == expected;
+}
 
 /// Members of a reply that matter.
 enum class ReplyKey : std::uint8_t { kId, kResult, kError, kOther };

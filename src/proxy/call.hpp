@@ -92,6 +92,8 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   /// Begins a second attempt if the first is late enough and the budget allows.
   void consider_hedge(TimePoint now);
   // For its hedge.
+  [[nodiscard]] ethereum::Outcome classify(const upstream::ReplyHead& head,
+                                           const jsonrpc::ReplyView& view) const;
   [[nodiscard]] std::unique_ptr<Hedge> release_hedge() noexcept;
   void adopt(Hedge& hedge);
   void on_hedge_reply(Hedge& hedge);
@@ -102,6 +104,7 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   void on_reply() override;
   void on_failure(const upstream::Failure& failure) override;
   void on_moved(upstream::Connection& connection) override { connection_ = &connection; }
+  void on_sent(TimePoint now) override { attempt_.sent = now; }
   [[nodiscard]] bool may_move() const override;
   [[nodiscard]] bool may_hold(std::uint64_t bytes) override;
   [[nodiscard]] bool stream_begin(const upstream::ReplyHead& head) override;
@@ -161,7 +164,9 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
   [[nodiscard]] bool retry(policy::FailedAttempt failed, RetryReason reason, TimePoint now);
   [[nodiscard]] bool worth_retrying(const ethereum::Action& action) const;
   void retry_now();
-  void keep_reply();
+  /// The best error so far, in case nothing better comes.
+  void keep_reply(const jsonrpc::ReplyView& reply, ethereum::Outcome outcome,
+                  std::uint32_t upstream);
   void deliver();
   [[nodiscard]] bool fails_as_unknown_write();
   void deliver_error_after(const upstream::Failure& failure);
@@ -177,8 +182,6 @@ class Call final : public upstream::AttemptSink, public frontend::StreamSource {
     Duration took{0};
   };
   [[nodiscard]] Seen seen(TimePoint now) const noexcept;
-  [[nodiscard]] ethereum::Outcome classify(const upstream::ReplyHead& head,
-                                           const jsonrpc::ReplyView& view) const;
   void learn(const Seen& seen, TimePoint now);
   /// Returns how the attempt ended for the strategy.
   policy::Ended learn_failure(std::uint32_t upstream, const upstream::Failure& failure,

@@ -44,7 +44,7 @@ void Call::on_failure(const upstream::Failure& failure) {
   using Kind = upstream::Failure::Kind;
   if (!failure.maybe_sent) attempt_.underway.not_reached();
   account_attempt(attempt_outcome(failure.kind),
-                  learn_failure(attempt_.upstream, failure, time - attempt_.started), time);
+                  learn_failure(attempt_.upstream, failure, time - attempt_.sent), time);
   if (failure.kind == Kind::kTooLarge) {
     // The limit is ours: no fault of the node's, and another one's reply would be no smaller.
     deliver_error_after(failure);

@@ -39,7 +39,7 @@ void Call::consider_hedge(TimePoint now) {
   if (!may_hedge()) return;
   const UpstreamSpec& late = chain().spec->upstreams[attempt_.upstream];
   const Duration after = late.shared->hedge_after(static_cast<std::size_t>(method_->klass));
-  if (after == Duration::zero() || now - attempt_.started < after) return;
+  if (after == Duration::zero() || now - attempt_.sent < after) return;
   // Before a choice is made, which strategies remember.
   if (chain().hedge_budget.balance(now) < 1.0 || chain().spec->shared->queue.waiting()) return;
   const policy::UpstreamSet others = eligible(untried(), now, Fit::kBest);
@@ -83,7 +83,7 @@ void Call::count_hedge(HedgeOutcome outcome) {
 void Call::adopt(Hedge& hedge) {
   if (first_under_way()) {
     const TimePoint time = now();
-    const Duration age = time - attempt_.started;
+    const Duration age = time - attempt_.sent;
     count_hedge(HedgeOutcome::kWon);
     attempt_.underway.outrun(age);
     account_attempt(kAttemptCancelled, policy::Ended::kCancelled, time);
@@ -101,7 +101,7 @@ void Call::adopt(Hedge& hedge) {
 
 void Call::on_hedge_reply(Hedge& hedge) {
   const net::Ref<Exchange> hold(&exchange_);
-  const ethereum::Outcome outcome = classify(hedge.head(), hedge.reply());
+  const ethereum::Outcome outcome = hedge.outcome();
   const ethereum::Action& action = ethereum::action(outcome);
   const bool poor = !hedge.reply().valid || action.retry_elsewhere || action.counts_as_failure;
   if (poor && first_under_way()) {
@@ -112,13 +112,16 @@ void Call::on_hedge_reply(Hedge& hedge) {
            .outcome = outcome,
            .retry_after_s = hedge.head().retry_after_s,
            .result = hedge.reply().result,
-           .took = time - hedge.attempt().started},
+           .took = hedge.attempt().took(time)},
           time);
+    // Should the first fail, this is better than nothing.
+    keep_reply(hedge.reply(), outcome, hedge.attempt().upstream);
     return;
   }
   adopt(hedge);
   head_ = hedge.head();
   view_ = hedge.reply();
+  outcome_ = outcome;
   on_reply();
 }
 
@@ -133,7 +136,7 @@ void Call::on_hedge_failure(Hedge& hedge, const upstream::Failure& failure) {
   count_hedge(HedgeOutcome::kFailed);
   Attempt& attempt = hedge.attempt();
   end(attempt, attempt_outcome(failure.kind),
-      learn_failure(attempt.upstream, failure, time - attempt.started), time);
+      learn_failure(attempt.upstream, failure, time - attempt.sent), time);
 }
 
 void Call::drop_hedge() {

@@ -44,17 +44,21 @@ bool judge_reply(std::string_view body, std::uint64_t wire_id, const upstream::R
 
 bool Call::judge(const upstream::ReplyHead& head, std::string_view body) {
   head_ = head;
-  return judge_reply(body, attempt_.wire_id, head, view_);
+  const bool sound = judge_reply(body, attempt_.wire_id, head, view_);
+  outcome_ = classify(head_, view_);
+  if (ethereum::action(outcome_).counts_as_failure) connection_->blame();
+  return sound;
 }
 
 void Call::end(Attempt& attempt, std::size_t outcome, policy::Ended ended, TimePoint now) {
-  const Duration took = now - attempt.started;
-  chain().balancer->finished(std::exchange(attempt.ticket, {}), ended, now, attempt.calls);
+  const Duration took = attempt.took(now);
+  chain().balancer->finished(attempt.ticket, ended, now, took);
+  attempt.ticket.stats = nullptr;
   // What all calls of an upstream batch met counts once.
-  attempt.underway.end(attempt.echo ? policy::Ended::kCancelled : ended, took / attempt.calls, now,
+  attempt.underway.end(attempt.echo ? policy::Ended::kCancelled : ended, took, now,
                        exchange_.worker().random());
   exchange_.worker().metrics().attempt_finished(chain().spec->upstreams[attempt.upstream].slot,
-                                                outcome, took);
+                                                outcome, now - attempt.started);
 }
 
 void Call::account_attempt(std::size_t outcome, policy::Ended ended, TimePoint now) {
@@ -68,18 +72,17 @@ void Call::on_batched_reply(const upstream::ReplyHead& head, const jsonrpc::Repl
   view_ = reply;
   attempt_.calls = calls;
   attempt_.echo = echo;
+  outcome_ = classify(head_, view_);
   timer_.reset();
   on_reply();
 }
 
 void Call::on_reply() {
   const net::Ref<Exchange> hold(&exchange_);
-  const net::Ref<upstream::Connection> connection = std::move(connection_);
+  connection_ = nullptr;
   batch_ = nullptr;
   const TimePoint time = exchange_.worker().loop().recent();
-  outcome_ = classify(head_, view_);
   const ethereum::Action& action = ethereum::action(outcome_);
-  if (connection != nullptr && action.counts_as_failure) connection->blame();
   if (!action.counts_as_failure && !action.throttled) attempt_.underway.answered();
   account_attempt(attempt_outcome(outcome_), ended(outcome_), time);
   // What all calls of an upstream batch met counts once.
@@ -103,7 +106,7 @@ Call::Seen Call::seen(TimePoint now) const noexcept {
           .outcome = outcome_,
           .retry_after_s = head_.retry_after_s,
           .result = view_.result,
-          .took = (now - attempt_.started) / attempt_.calls};
+          .took = attempt_.took(now)};
 }
 
 void Call::learn(const Seen& seen, TimePoint now) {
@@ -160,7 +163,7 @@ void Call::judge_outcome(TimePoint now) {
   if (worth_retrying(action)) {
     policy::FailedAttempt failed{.failure = policy::Failure::kJudgedRetryable};
     if (action.throttled) failed.retry_after = std::chrono::seconds(head_.retry_after_s);
-    keep_reply();
+    keep_reply(view_, outcome_, attempt_.upstream);
     if (outcome_ == ethereum::Outcome::kNullLater) null_retried_ = true;
     if (retry(failed, RetryReason::kJudged, now)) return;
   }
@@ -185,16 +188,17 @@ void Call::judge_outcome(TimePoint now) {
   fail(CallOutcome::kBadReply, 502, -32603, "the upstream's reply is unusable", action.word);
 }
 
-void Call::keep_reply() {
-  if (!view_.valid) return;
-  const bool better = kept_error_.empty() || ethereum::send_error_rank(outcome_) >
+void Call::keep_reply(const jsonrpc::ReplyView& reply, ethereum::Outcome outcome,
+                      std::uint32_t upstream) {
+  if (!reply.valid) return;
+  const bool better = kept_error_.empty() || ethereum::send_error_rank(outcome) >
                                                  ethereum::send_error_rank(kept_outcome_);
   if (!better) return;
-  kept_error_.assign(view_.is_error ? view_.error : view_.result);
-  kept_is_error_ = view_.is_error;
-  kept_outcome_ = outcome_;
-  kept_code_ = view_.code;
-  kept_upstream_ = attempt_.upstream;
+  kept_error_.assign(reply.is_error ? reply.error : reply.result);
+  kept_is_error_ = reply.is_error;
+  kept_outcome_ = outcome;
+  kept_code_ = reply.code;
+  kept_upstream_ = upstream;
 }
 
 void Call::deliver() {

@@ -197,10 +197,10 @@ void Call::begin(Attempt& attempt, std::uint32_t upstream, TimePoint now) {
   ++attempts_;
   attempt.upstream = upstream;
   attempt.wire_id = worker.next_wire_id();
-  attempt.started = now;
+  attempt.started = attempt.sent = now;
   attempt.ticket = chain().balancer->started(upstream, &shared.stats(), pick_context(now));
-  attempt.underway = upstream::Underway(shared.classes(), worker.index(),
-                                        static_cast<std::size_t>(method_->klass), now);
+  attempt.underway.start(shared.classes(), worker.index(),
+                         static_cast<std::size_t>(method_->klass), now);
   attempt.calls = 1;
   attempt.batched = attempt.echo = false;
 }

@@ -86,13 +86,6 @@ std::expected<std::size_t, frontend::Refusal> find_client(const Snapshot& snapsh
   return found->second;
 }
 
-std::optional<std::uint32_t> upstream_named(const ChainSpec& chain, std::string_view name) {
-  for (std::size_t i = 0; i < chain.upstreams.size(); ++i) {
-    if (chain.upstreams[i].name == name) return static_cast<std::uint32_t>(i);
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 std::optional<Duration> parse_duration(std::string_view text) noexcept {
@@ -105,6 +98,23 @@ std::optional<Duration> parse_duration(std::string_view text) noexcept {
   if (unit == "s") return std::chrono::seconds(value);
   if (unit == "m" && value < 1'000'000) return std::chrono::minutes(value);
   return std::nullopt;
+}
+
+std::optional<std::uint32_t> upstream_named(const ChainSpec& chain, std::string_view name) {
+  for (std::size_t i = 0; i < chain.upstreams.size(); ++i) {
+    if (chain.upstreams[i].name == name) return static_cast<std::uint32_t>(i);
+  }
+  return std::nullopt;
+}
+
+void settle(Caller& caller, const Snapshot& snapshot, std::string_view peer) {
+  const ClientSpec& client = snapshot.clients[caller.client];
+  caller.priority = std::max(client.priority, caller.priority_wish);
+  caller.timeout = std::min(snapshot.limits.call_timeout, caller.timeout_wish);
+  if (caller.affinity == 0 && snapshot.chains[caller.chain].strategy == "affinity") {
+    const std::string_view own = caller.client == 0 ? peer : std::string_view(client.name);
+    caller.affinity = std::hash<std::string_view>{}(own);
+  }
 }
 
 bool serves_path(const Snapshot& snapshot, std::string_view path) {
@@ -123,10 +133,7 @@ std::expected<Caller, frontend::Refusal> find_caller(const Snapshot& snapshot,
   if (!client) return std::unexpected(client.error());
 
   const ClientSpec& spec = snapshot.clients[*client];
-  Caller caller{.chain = located->chain,
-                .client = *client,
-                .priority = spec.priority,
-                .timeout = snapshot.limits.call_timeout};
+  Caller caller{.chain = located->chain, .client = *client};
   const auto wish = [&](std::string_view field, std::string_view name) {
     return !field.empty() || head.query.empty() ? field : query_value(head.query, name);
   };
@@ -136,8 +143,7 @@ std::expected<Caller, frontend::Refusal> find_caller(const Snapshot& snapshot,
       return refuse(400, -32600, "X-Sluice-Priority must be critical, high, normal or low",
                     "bad_priority");
     }
-    caller.priority =
-        std::max(caller.priority, static_cast<policy::Priority>(found - kPriorityWords.begin()));
+    caller.priority_wish = static_cast<policy::Priority>(found - kPriorityWords.begin());
   }
   if (const auto text = wish(head.timeout, "timeout"); !text.empty()) {
     const auto timeout = parse_duration(text);
@@ -145,16 +151,13 @@ std::expected<Caller, frontend::Refusal> find_caller(const Snapshot& snapshot,
       return refuse(400, -32600, "X-Sluice-Timeout must be a duration such as 800ms",
                     "bad_timeout");
     }
-    caller.timeout = std::min(caller.timeout, *timeout);
+    caller.timeout_wish = *timeout;
   }
   if (const auto text = wish(head.affinity, "affinity"); !text.empty()) {
     caller.affinity = std::hash<std::string_view>{}(text) | 1;
     caller.affinity_named = true;
   }
-  if (caller.affinity == 0 && snapshot.chains[located->chain].strategy == "affinity") {
-    const std::string_view own = *client == 0 ? std::string_view(request.peer) : spec.name;
-    caller.affinity = std::hash<std::string_view>{}(own);
-  }
+  settle(caller, snapshot, request.peer);
   if (!head.use_upstream.empty() && spec.steer) {
     caller.upstream = upstream_named(snapshot.chains[located->chain], head.use_upstream);
     if (!caller.upstream)

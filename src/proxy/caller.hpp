@@ -4,6 +4,7 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string_view>
 
 #include "frontend/handler.hpp"
@@ -16,6 +17,14 @@ namespace sluice::proxy {
 /// missing or wrong (unknown and wrong keys are told alike), 400 for a wish that cannot be read.
 [[nodiscard]] std::expected<Caller, frontend::Refusal> find_caller(
     const Snapshot& snapshot, const frontend::Request& request);
+
+/// Works out what the configuration says of the caller's chain and client, within its wishes: again
+/// after each reload, for whoever lives longer than a request.
+void settle(Caller& caller, const Snapshot& snapshot, std::string_view peer);
+
+/// The index of a chain's upstream; nothing when it has none of that name.
+[[nodiscard]] std::optional<std::uint32_t> upstream_named(const ChainSpec& chain,
+                                                          std::string_view name);
 
 /// Whether a chain answers at this path, be it with a key at its end.
 [[nodiscard]] bool serves_path(const Snapshot& snapshot, std::string_view path);

@@ -23,8 +23,12 @@ class Worker;
 struct Caller {
   std::size_t chain = 0;
   std::size_t client = 0;
+  /// The client's, or less by its own wish.
   policy::Priority priority = policy::Priority::kNormal;
+  policy::Priority priority_wish = policy::Priority::kCritical;
+  /// The configured one, or less by its own wish.
   Duration timeout = std::chrono::seconds(30);
+  Duration timeout_wish = Duration::max();
   /// By whom strategy affinity goes: what the client named, its key, its connection (WebSocket) or
   /// its address; 0 is nobody.
   std::uint64_t affinity = 0;

@@ -29,7 +29,10 @@ net::Ref<upstream::Connection> Hedge::take_over() noexcept {
 bool Hedge::judge(const upstream::ReplyHead& head, std::string_view body) {
   if (taken_over_) return call_.judge(head, body);
   head_ = head;
-  return judge_reply(body, attempt_.wire_id, head, view_);
+  const bool sound = judge_reply(body, attempt_.wire_id, head, view_);
+  outcome_ = call_.classify(head_, view_);
+  if (ethereum::action(outcome_).counts_as_failure) connection_->blame();
+  return sound;
 }
 
 void Hedge::on_reply() {
@@ -58,6 +61,14 @@ void Hedge::on_moved(upstream::Connection& connection) {
     call_.on_moved(connection);
   } else {
     connection_ = &connection;
+  }
+}
+
+void Hedge::on_sent(TimePoint now) {
+  if (taken_over_) {
+    call_.on_sent(now);
+  } else {
+    attempt_.sent = now;
   }
 }
 

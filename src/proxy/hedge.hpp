@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "ethereum/classify.hpp"
 #include "jsonrpc/reply.hpp"
 #include "proxy/attempt.hpp"
 #include "upstream/attempt.hpp"
@@ -35,12 +36,15 @@ class Hedge final : public upstream::AttemptSink {
   [[nodiscard]] Attempt& attempt() noexcept { return attempt_; }
   [[nodiscard]] const upstream::ReplyHead& head() const noexcept { return head_; }
   [[nodiscard]] const jsonrpc::ReplyView& reply() const noexcept { return view_; }
+  /// Of the reply.
+  [[nodiscard]] ethereum::Outcome outcome() const noexcept { return outcome_; }
 
   // AttemptSink
   [[nodiscard]] bool judge(const upstream::ReplyHead& head, std::string_view body) override;
   void on_reply() override;
   void on_failure(const upstream::Failure& failure) override;
   void on_moved(upstream::Connection& connection) override;
+  void on_sent(TimePoint now) override;
   [[nodiscard]] bool may_move() const override;
   [[nodiscard]] bool may_hold(std::uint64_t bytes) override;
   [[nodiscard]] bool stream_begin(const upstream::ReplyHead& head) override;
@@ -54,6 +58,7 @@ class Hedge final : public upstream::AttemptSink {
   bool taken_over_ = false;
   upstream::ReplyHead head_;
   jsonrpc::ReplyView view_;
+  ethereum::Outcome outcome_ = ethereum::Outcome::kOk;
 };
 
 }  // namespace sluice::proxy

@@ -2,7 +2,6 @@
 #include "proxy/upstream_batch.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/log.hpp"
@@ -96,13 +95,9 @@ bool UpstreamBatch::read_array(std::string_view body) {
 }
 
 UpstreamBatch::Member* UpstreamBatch::member_of(std::string_view raw_id) {
-  std::string_view digits = raw_id;
-  if (digits.size() >= 2 && digits.front() == '"') digits = digits.substr(1, digits.size() - 2);
-  std::uint64_t id = 0;
-  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), id);
-  if (read.ec != std::errc() || id - first_wire_id_ >= members_.size()) return nullptr;
-  // Nothing but the plain digits is the id that was sent.
-  return jsonrpc::id_equals(raw_id, id) ? &members_[id - first_wire_id_] : nullptr;
+  const auto id = jsonrpc::plain_id(raw_id);
+  if (!id || *id - first_wire_id_ >= members_.size()) return nullptr;
+  return &members_[*id - first_wire_id_];
 }
 
 void UpstreamBatch::on_reply() {
@@ -175,6 +170,12 @@ void UpstreamBatch::on_failure(const upstream::Failure& failure) {
       call->on_failure(each);
       each.echo = true;
     }
+  }
+}
+
+void UpstreamBatch::on_sent(TimePoint now) {
+  for (const Member& member : members_) {
+    if (member.call != nullptr) member.call->on_sent(now);
   }
 }
 

@@ -40,6 +40,7 @@ class UpstreamBatch final : public upstream::AttemptSink, public net::RefCounted
   void on_reply() override;
   void on_failure(const upstream::Failure& failure) override;
   void on_moved(upstream::Connection& connection) override { connection_ = &connection; }
+  void on_sent(TimePoint now) override;
   [[nodiscard]] bool may_move() const override;
   [[nodiscard]] bool may_hold(std::uint64_t bytes) override;
   [[nodiscard]] bool stream_begin(const upstream::ReplyHead& /*head*/) override { return false; }

@@ -23,8 +23,8 @@ bool acceptable_id(std::string_view id) {
 
 }  // namespace
 
-/// A client's WebSocket: who it is was settled at the upgrade; chains and limits follow each reload
-/// by name.
+/// A client's WebSocket: who it is was settled at the upgrade; what the configuration says of its
+/// chain, its client and the upstream it asked for follows each reload by name.
 class WebSocketChannel final : public frontend::Channel {
  public:
   WebSocketChannel(Worker& worker, const Caller& caller, std::string_view address)
@@ -35,6 +35,10 @@ class WebSocketChannel final : public frontend::Channel {
         chain_(worker.runtime()->snapshot->chains[caller.chain].name),
         client_(worker.runtime()->snapshot->clients[caller.client].name) {
     caller_.websocket = true;
+    if (caller.upstream) {
+      upstream_ =
+          worker.runtime()->snapshot->chains[caller.chain].upstreams[*caller.upstream].name;
+    }
   }
 
   void message(std::string_view body, net::Ref<frontend::Responder> responder) override {
@@ -43,7 +47,8 @@ class WebSocketChannel final : public frontend::Channel {
                                                    std::move(responder),
                                                    worker_.make_request_id({}), address_, now()));
     if (gone) {
-      exchange->refuse(body, 503, -32603, "this chain or client is not configured any more",
+      exchange->refuse(body, 503, -32603,
+                       "this chain, client or upstream is not configured any more",
                        R"({"source":"sluice","reason":"removed"})");
     } else {
       exchange->run(body);
@@ -57,10 +62,15 @@ class WebSocketChannel final : public frontend::Channel {
     const auto client = std::ranges::find(next.clients, client_, &ClientSpec::name);
     if (chain == next.chains.end() || client == next.clients.end()) return false;
     if (client == next.clients.begin() && !next.anonymous_allowed) return false;
+    caller_.upstream.reset();
+    if (!upstream_.empty() && client->steer) {
+      caller_.upstream = upstream_named(*chain, upstream_);
+      if (!caller_.upstream) return false;
+    }
     generation_ = worker_.runtime()->generation;
     caller_.chain = static_cast<std::size_t>(chain - next.chains.begin());
     caller_.client = static_cast<std::size_t>(client - next.clients.begin());
-    caller_.upstream.reset();
+    settle(caller_, next, address_);
     return true;
   }
 
@@ -72,6 +82,8 @@ class WebSocketChannel final : public frontend::Channel {
   std::uint64_t generation_;
   const std::string chain_;
   const std::string client_;
+  /// That it asked for at the upgrade; empty: any.
+  std::string upstream_;
 };
 
 Worker::Worker(net::Loop& loop, unsigned index, metrics::WorkerMetrics& metrics,
@@ -101,13 +113,23 @@ Worker::WatchedPool Worker::make_pool(const ChainSpec& chain, const UpstreamSpec
       watch};
 }
 
-/// The burst is divided among the workers, so that all of them together have what is meant for the
-/// chain; a client that has all its calls on one worker still gets its share of calls.
+/// What does not depend on calls is divided among the workers, so that all of them together have
+/// what is meant for the chain; a client that has all its calls on one worker still gets its share of
+/// calls.
 policy::HedgeOptions Worker::hedge_share(const ChainSpec& spec) const {
   policy::HedgeOptions options = spec.hedge;
-  options.burst =
-      std::max(options.burst / static_cast<double>(std::max<std::size_t>(all_.size(), 1)), 1.0);
+  options.burst = std::max(options.burst / workers(), 1.0);
   return options;
+}
+
+policy::RetryBudget::Options Worker::retry_share(const ChainSpec& spec) const {
+  policy::RetryBudget::Options options{.ratio = spec.retry_budget};
+  options.floor_per_s /= workers();
+  return options;
+}
+
+double Worker::workers() const noexcept {
+  return static_cast<double>(std::max<std::size_t>(all_.size(), 1));
 }
 
 void Worker::install(std::shared_ptr<const Snapshot> snapshot) {
@@ -119,7 +141,7 @@ void Worker::install(std::shared_ptr<const Snapshot> snapshot) {
                        .balancer = policy::make_balancer(spec.strategy, spec.upstreams.size()),
                        .by_features = spec.strategy == "learned",
                        .by_affinity = spec.strategy == "affinity",
-                       .budget = policy::RetryBudget({.ratio = spec.retry_budget}, time),
+                       .budget = policy::RetryBudget(retry_share(spec), time),
                        .hedge_budget = policy::HedgeBudget(hedge_share(spec), time),
                        .pools = {}};
     for (const UpstreamSpec& upstream : spec.upstreams) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/clock.hpp"
 #include "net/ref.hpp"
 
 namespace sluice::upstream {
@@ -62,7 +63,7 @@ class AttemptSink {
   virtual ~AttemptSink() = default;
 
   /// The whole reply is here. Returns whether it is sound enough for the connection to carry
-  /// further calls. Only judges: the connection is not free yet.
+  /// further calls, and may blame it. Only judges: the connection is not free yet.
   [[nodiscard]] virtual bool judge(const ReplyHead& head, std::string_view body) = 0;
   /// Follows judge() at once, with the connection free for others; the body is valid until this
   /// returns.
@@ -71,6 +72,8 @@ class AttemptSink {
   /// The attempt waited for its connection, and another one has become free first: from now on it
   /// is that one.
   virtual void on_moved(Connection& /*connection*/) {}
+  /// The attempt waited for its connection, which is ready now: its bytes leave.
+  virtual void on_sent(TimePoint /*now*/) {}
   /// The upstream has left the rotation and answers nothing: whether the attempt is to fail now, to
   /// be made elsewhere, rather than be waited for.
   [[nodiscard]] virtual bool may_move() const { return false; }

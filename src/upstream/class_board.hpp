@@ -87,14 +87,6 @@ class ClassBoard {
 class Underway {
  public:
   Underway() = default;
-  Underway(ClassBoard& board, std::size_t worker, std::size_t method_class, TimePoint now) noexcept
-      : board_(&board),
-        cell_(&board.rows_[worker].cells[method_class]),
-        method_class_(method_class),
-        pass_(board.breaker(method_class).take(now)),
-        started_(now) {
-    add(cell_->in_flight, 1U);
-  }
   ~Underway() { drop(); }
   Underway(Underway&& other) noexcept { *this = std::move(other); }
   Underway& operator=(Underway&& other) noexcept {
@@ -110,6 +102,19 @@ class Underway {
     return *this;
   }
 
+  /// Begins; one that has begun already is dropped.
+  void start(ClassBoard& board, std::size_t worker, std::size_t method_class,
+             TimePoint now) noexcept {
+    drop();
+    board_ = &board;
+    cell_ = &board.rows_[worker].cells[method_class];
+    method_class_ = method_class;
+    pass_ = board.breaker(method_class).take(now);
+    reached_ = true;
+    answered_ = false;
+    started_ = now;
+    add(cell_->in_flight, 1U);
+  }
   /// No connection came about: that is for the upstream as a whole, not for its class's breaker.
   void not_reached() noexcept { reached_ = false; }
   /// A reply came that shows no fault of the node's: however little it says of its health, the

@@ -147,6 +147,7 @@ void Connection::established() {
   buffer_ = loop_.buffers.take();
   if (sink_ != nullptr) {
     state_ = State::kBusy;
+    sink_->on_sent(loop_.recent());
     send_request();
     owner_->connection_established(*this);
   } else {
@@ -165,7 +166,6 @@ void Connection::become_idle() {
 }
 
 void Connection::start(const Request& request, AttemptSink& sink, TimePoint deadline) {
-  if (record_.requests() != 0) record_.judged(std::exchange(blamed_, false));
   reserved_ = false;
   sink_ = &sink;
   request_ = request;

@@ -77,7 +77,8 @@ class Connection final : public net::RefCounted {
   void close(CloseReason reason);
   /// Closes when its call ends, or now if it has none.
   void drain(CloseReason reason);
-  /// Its call has been answered in a way that is the node's fault: on_reply() only.
+  /// Its call has been answered in a way that is the node's fault, though the status does not say
+  /// so: AttemptSink::judge() only.
   void blame() noexcept { blamed_ = true; }
   /// The upstream answers nothing any more: an idle connection closes, since what comes back may
   /// not know it; one that is busy closes if its call can go elsewhere.

@@ -29,6 +29,7 @@ void Connection::take_call_of(Connection& from) {
   }
   start(from.request_, sink, from.call_deadline_);
   sink.on_moved(*this);
+  sink.on_sent(loop_.recent());
 }
 
 void Connection::fail_parked() {

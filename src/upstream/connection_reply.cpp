@@ -218,8 +218,7 @@ void Connection::release(bool reusable, CloseReason otherwise) {
   // How long a stream takes is up to its client as much as to the node.
   const Duration took = streaming_ ? Duration::zero() : loop_.recent() - sent_at_;
   if (!streaming_) record_.answered(took);
-  // A fault that shows in the status; what the reply itself says comes by blame().
-  if (head_.status >= 500) blamed_ = true;
+  record_.judged(std::exchange(blamed_, false) || head_.status >= 500);
   if (!reusable || draining_ || loop_.recent() >= expires_at_) {
     close(!reusable ? otherwise : draining_ ? drain_reason_ : CloseReason::kAge);
     return;

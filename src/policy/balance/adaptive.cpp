@@ -239,13 +239,11 @@ Ticket Adaptive::started(std::uint32_t index, UpstreamStats* shared,
 }
 
 void Adaptive::finished(const Ticket& ticket, Ended ended, TimePoint now,
-                        std::uint32_t sharing) noexcept {
+                        Duration took) noexcept {
   if (ticket.stats == nullptr) return;
   const std::int64_t now_ns = now.time_since_epoch().count();
   ticket.stats->end(ticket.klass, ticket.work_ns, ticket.began_ns, now_ns);
-  const float elapsed = std::max(to_seconds(now_ns - ticket.began_ns), kServiceLeast) /
-                        static_cast<float>(std::max(sharing, 1U));
-  learn(ticket, ended, elapsed, now_ns);
+  learn(ticket, ended, std::max(to_seconds(took.count()), kServiceLeast), now_ns);
 }
 
 void Adaptive::learn(const Ticket& ticket, Ended ended, float elapsed_s,

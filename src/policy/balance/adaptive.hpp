@@ -33,7 +33,7 @@ class Adaptive : public Balancer {
   Ticket started(std::uint32_t index, UpstreamStats* stats,
                  const PickContext& context) noexcept override;
   void finished(const Ticket& ticket, Ended ended, TimePoint now,
-                std::uint32_t sharing) noexcept override;
+                Duration took) noexcept override;
   std::string_view name() const noexcept override { return "adaptive"; }
   bool ramps() const noexcept override { return true; }
   std::string explain(std::span<const Candidate> candidates,

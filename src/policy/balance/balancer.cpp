@@ -34,7 +34,7 @@ Ticket Balancer::started(std::uint32_t /*index*/, UpstreamStats* /*stats*/,
 }
 
 void Balancer::finished(const Ticket& /*ticket*/, Ended /*ended*/, TimePoint /*now*/,
-                        std::uint32_t /*sharing*/) noexcept {}
+                        Duration /*took*/) noexcept {}
 
 AffinityOutcome Balancer::affinity() const noexcept {
   return AffinityOutcome::kNone;

@@ -102,9 +102,9 @@ class Balancer {
   /// worker's instance of the same strategy.
   [[nodiscard]] virtual Ticket started(std::uint32_t index, UpstreamStats* stats,
                                        const PickContext& context) noexcept;
-  /// `sharing`: calls that went in one batch and share its time, this one included.
-  virtual void finished(const Ticket& ticket, Ended ended, TimePoint now,
-                        std::uint32_t sharing = 1) noexcept;
+  /// `took`: what the node needed for this call, not below 0: without the wait for a connection, and
+  /// of a batch's time its part.
+  virtual void finished(const Ticket& ticket, Ended ended, TimePoint now, Duration took) noexcept;
   /// Of the latest pick.
   [[nodiscard]] virtual AffinityOutcome affinity() const noexcept;
   /// In words, how the candidates compare for such a call and which is taken. Off the hot path.

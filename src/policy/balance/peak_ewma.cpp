@@ -64,12 +64,9 @@ class PeakEwma final : public Balancer {
 
   /// Errors count as answers, as they do there: quick ones attract.
   void finished(const Ticket& ticket, Ended ended, TimePoint now,
-                std::uint32_t /*sharing*/) noexcept override {
+                Duration took) noexcept override {
     if (ticket.stats == nullptr || ended == Ended::kCancelled) return;
-    const double took = static_cast<double>(std::max<std::int64_t>(
-                            now.time_since_epoch().count() - ticket.began_ns, 0)) *
-                        1e-9;
-    observe(*ticket.stats, took, now);
+    observe(*ticket.stats, seconds(took), now);
   }
   std::string_view name() const noexcept override { return "peak-ewma"; }
 

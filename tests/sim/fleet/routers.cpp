@@ -72,7 +72,8 @@ class StrategyRouter final : public Router {
     const auto ended = reply == Reply::kOk          ? policy::Ended::kOk
                        : reply == Reply::kThrottled ? policy::Ended::kThrottled
                                                     : policy::Ended::kError;
-    workers_[worker].balancer->finished(open_[handle].ticket, ended, around_.engine.now());
+    const TimePoint now = around_.engine.now();
+    workers_[worker].balancer->finished(open_[handle].ticket, ended, now, now - open_[handle].at);
     if (reply == Reply::kOk) {
       const double took = seconds(around_.engine.now() - open_[handle].at);
       double& mean = proxy.latency_s[upstream];

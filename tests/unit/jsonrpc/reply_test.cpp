@@ -156,6 +156,9 @@ TEST_CASE("what is no reply") {
 TEST_CASE("ids are compared by their digits") {
   CHECK(id_equals("0", 0));
   CHECK(id_equals("18446744073709551615", UINT64_MAX));
+  CHECK(id_equals("9999999999999999999", 9999999999999999999U));
+  for (const auto* id : {"18446744073709551616", "99999999999999999999", "100000000000000000000"})
+    CHECK_FALSE(plain_id(id));
   CHECK(id_equals("\"17\"", 17));
   for (const std::string_view id :
        {"", "1", "017", "17.0", "+17", "-17", "\"17", "17\"", "\"\"", "\"", "\"017\"", "null",

@@ -40,7 +40,12 @@ struct Scene {
   void call(std::uint32_t index, Duration took, Ended ended = Ended::kOk, std::uint32_t klass = 0) {
     const Ticket ticket = start(index, klass);
     now += took;
-    balancer->finished(ticket, ended, now);
+    end(ticket, ended);
+  }
+  /// It took as long as it was under way, by `sharing`.
+  void end(const Ticket& ticket, Ended ended, int sharing = 1) {
+    balancer->finished(ticket, ended, now,
+                       (now.time_since_epoch() - Duration(ticket.began_ns)) / sharing);
   }
   /// How many of 200 picks fall on each.
   std::map<std::uint32_t, int> shares(std::uint32_t klass = 0) {
@@ -113,8 +118,8 @@ TEST_CASE("work in flight weighs by what it takes, not by number") {
   std::vector<Ticket> light;
   for (int i = 0; i < 5; ++i) light.push_back(scene.start(1, 1));
   CHECK(scene.shares(1)[1] == 200);
-  scene.balancer->finished(heavy, Ended::kCancelled, scene.now);
-  for (const Ticket& each : light) scene.balancer->finished(each, Ended::kCancelled, scene.now);
+  scene.end(heavy, Ended::kCancelled);
+  for (const Ticket& each : light) scene.end(each, Ended::kCancelled);
   CHECK(scene.at_rest());
 }
 
@@ -128,7 +133,7 @@ TEST_CASE("an upstream that is silent while it has work is left alone") {
   const Ticket lost = scene.start(0);
   scene.now += 300ms;
   CHECK(scene.shares()[1] == 200);
-  scene.balancer->finished(lost, Ended::kCancelled, scene.now);
+  scene.end(lost, Ended::kCancelled);
   CHECK(scene.pick() == 0);
 }
 
@@ -145,7 +150,7 @@ TEST_CASE("a class that hangs is left alone while the upstream's others go well"
     scene.call(0, 10ms, Ended::kOk, 1);
   }
   CHECK(scene.shares(2)[1] == 200);
-  scene.balancer->finished(lost, Ended::kCancelled, scene.now);
+  scene.end(lost, Ended::kCancelled);
 }
 
 TEST_CASE("errors that come at once do not attract") {
@@ -179,7 +184,7 @@ TEST_CASE("a new upstream is taken as its peers are, and gets one call until one
     open.push_back(scene.start(index));
   }
   scene.now += 10ms;
-  scene.balancer->finished(first, Ended::kOk, scene.now);
+  scene.end(first, Ended::kOk);
   CHECK(scene.shares()[2] == 200);
 }
 
@@ -210,7 +215,7 @@ TEST_CASE("a reload keeps what was learned and not what is in flight") {
   for (std::uint32_t u : {0U, 1U}) after.stats[u].inherit(before.stats[u]);
   CHECK(after.at_rest());
   CHECK(after.shares()[0] == 200);
-  before.balancer->finished(open, Ended::kOk, before.now);
+  before.end(open, Ended::kOk);
   CHECK(before.at_rest());
 }
 
@@ -234,7 +239,7 @@ TEST_CASE("explain names the parts") {
   CHECK(text.find("adaptive; 0: ") == 0);
   CHECK(text.find("service") != std::string::npos);
   CHECK(text.find("waiting") != std::string::npos);
-  scene.balancer->finished(open, Ended::kOk, scene.now);
+  scene.end(open, Ended::kOk);
 }
 
 TEST_CASE("what is started and ended leaves nothing behind") {
@@ -249,12 +254,11 @@ TEST_CASE("what is started and ended leaves nothing behind") {
         open.push_back(scene.start(scene.pick(klass), klass));
       } else {
         const std::size_t at = step / 3 % open.size();
-        scene.balancer->finished(open[at], static_cast<Ended>(step / 5 % 4), scene.now,
-                                 1 + step % 3);
+        scene.end(open[at], static_cast<Ended>(step / 5 % 4), 1 + static_cast<int>(step % 3));
         open.erase(open.begin() + static_cast<std::ptrdiff_t>(at));
       }
     }
-    for (const Ticket& each : open) scene.balancer->finished(each, Ended::kCancelled, scene.now);
+    for (const Ticket& each : open) scene.end(each, Ended::kCancelled);
     RC_ASSERT(scene.at_rest());
   });
 }
@@ -304,13 +308,13 @@ TEST_CASE("more against an upstream never gets it more calls") {
         open.push_back(scene.start(0));
         open.push_back(scene.start(1));
         scene.now += 100ms;
-        scene.balancer->finished(open.front(), Ended::kOk, scene.now);
+        scene.end(open.front(), Ended::kOk);
         open.front() = scene.start(0);
         scene.now += amount * 1ms;
         break;
     }
     RC_ASSERT(scene.shares()[1] <= 120);
-    for (const Ticket& each : open) scene.balancer->finished(each, Ended::kCancelled, scene.now);
+    for (const Ticket& each : open) scene.end(each, Ended::kCancelled);
   });
 }
 

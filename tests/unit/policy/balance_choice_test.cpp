@@ -53,7 +53,7 @@ TEST_CASE("peak-ewma jumps to a peak, decays, and counts what is pending") {
   auto candidates = equal(2);
   auto answer = [&](std::uint32_t index, Duration took, TimePoint when) {
     const Ticket ticket = balancer->started(index, nullptr, {.now = when - took});
-    balancer->finished(ticket, Ended::kOk, when);
+    balancer->finished(ticket, Ended::kOk, when, took);
   };
   for (int i = 0; i < 50; ++i) {
     answer(0, 10ms, at(i * 100ms));

@@ -154,7 +154,7 @@ TEST_CASE("what holds for every strategy") {
         const PickContext context{.now = at(i * 1s), .method_class = 3, .affinity_hash = 7};
         const auto position = balancer->pick(candidates, context, random);
         const Ticket ticket = balancer->started(candidates[*position].index, nullptr, context);
-        balancer->finished(ticket, Ended::kOk, at(i * 1s + 5ms));
+        balancer->finished(ticket, Ended::kOk, at(i * 1s + 5ms), 5ms);
       }
       CHECK(allocations() == before);
     }

@@ -57,8 +57,8 @@ void warm_up(Balancer& balancer, std::uint32_t n, UpstreamStats* stats, Random& 
     const auto index = static_cast<std::uint32_t>(random.below(n));
     const Ticket ticket = balancer.started(index, &stats[index], context);
     if (i % 500 == 0) continue;
-    balancer.finished(ticket, Ended::kOk,
-                      context.now + std::chrono::microseconds(5000 + random.below(5000)));
+    const Duration took = std::chrono::microseconds(5000 + random.below(5000));
+    balancer.finished(ticket, Ended::kOk, context.now + took, took);
   }
 }
 
@@ -81,7 +81,7 @@ TEST_CASE("pick cost", "[.][pick-cost]") {
         const PickContext context = context_at(at(1100ms + i * 10us), i);
         const auto index = static_cast<std::uint32_t>(i) % n;
         const Ticket ticket = balancer->started(index, &stats[index], context);
-        balancer->finished(ticket, Ended::kOk, context.now + 5ms);
+        balancer->finished(ticket, Ended::kOk, context.now + 5ms, 5ms);
       });
       WARN(name << " at " << n << ": " << pick << " ns per pick, " << attempt
                 << " ns for the ticket (" << sum % 2 << ")");
