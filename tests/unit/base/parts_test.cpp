@@ -23,6 +23,17 @@ TEST_CASE("parts are appended one after another, however much room there is") {
   }
 }
 
+TEST_CASE("a part of any length is copied whole, and no byte beside it") {
+  std::string text;
+  for (char c = 'a'; text.size() < 100; ++c) text.push_back(c == 'z' ? c = 'a' : c);
+  for (std::size_t size = 0; size <= text.size(); ++size) {
+    CAPTURE(size);
+    std::string out = "<";
+    append_parts(out, std::string_view(text).substr(0, size), ">");
+    CHECK(out == "<" + text.substr(0, size) + ">");
+  }
+}
+
 TEST_CASE("nothing appended changes nothing") {
   std::string out = "same";
   append_parts(out, "", std::string_view());
