@@ -5,14 +5,14 @@
 #include <charconv>
 #include <cstddef>
 
+#include "base/parts.hpp"
 #include "jsonrpc/bytes.hpp"
 #include "jsonrpc/utf8.hpp"
 
 namespace sluice::jsonrpc {
 namespace {
 
-template <class Integer>
-void append_integer(std::string& out, Integer value) {
+void append_integer(std::string& out, int value) {
   std::array<char, 20> digits{};
   const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), value);
   out.append(digits.data(), written.ptr);
@@ -69,16 +69,17 @@ void append_escaped(std::string& out, std::string_view text) {
 
 void append_request(std::string& out, std::uint64_t id, std::string_view method,
                     std::string_view params) {
-  out.append(R"({"jsonrpc":"2.0","id":)");
-  append_integer(out, id);
-  out.append(R"(,"method":")");
-  append_escaped(out, method);
-  out.push_back('"');
-  if (!params.empty()) {
-    out.append(R"(,"params":)");
-    out.append(params);
+  constexpr std::string_view kId = R"({"jsonrpc":"2.0","id":)";
+  constexpr std::string_view kMethod = R"(,"method":")";
+  const std::string_view before = params.empty() ? R"(")" : R"(","params":)";
+  const char* const end = method.data() + method.size();
+  if (plain_run(method.data(), end) == end) {
+    append_parts(out, kId, Decimal(id), kMethod, method, before, params, "}");
+    return;
   }
-  out.push_back('}');
+  append_parts(out, kId, Decimal(id), kMethod);
+  append_escaped(out, method);
+  append_parts(out, before, params, "}");
 }
 
 void append_error(std::string& out, std::string_view id_raw, int code, std::string_view message,

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/recycled.hpp"
 #include "ethereum/block_ref.hpp"
 #include "ethereum/classify.hpp"
 #include "frontend/handler.hpp"
@@ -43,7 +44,9 @@ struct UpstreamSpec;
 /// attempted again, replied. Part of its exchange and on its worker's thread. Exactly one end:
 /// finish(), or a stream's end. Decisions are taken in policy/ and ethereum/; this shell asks them
 /// and does what they say.
-class Call final : public upstream::AttemptSink, public frontend::StreamSource {
+class Call final : public upstream::AttemptSink,
+                   public frontend::StreamSource,
+                   public Recycled<Call, 256> {
  public:
   Call(Exchange& exchange, const jsonrpc::CallView& view, std::size_t position);
   ~Call() override;

@@ -143,23 +143,30 @@ void Exchange::hold_reply(const Call& call, std::span<const std::string_view> pi
   if (pieces.empty()) return;
   std::size_t bytes = 0;
   for (const auto piece : pieces) bytes += piece.size();
-  std::string& held = replies_[call.position()];
+  Held& held = replies_[call.position()];
   if (held_bytes_ + bytes > snapshot().limits.response_max || !count_memory(bytes)) {
     // geth's words and code for the same case.
-    jsonrpc::append_error(held, call.reply_id(), -32003, "response too large");
+    jsonrpc::append_error(held.long_one, call.reply_id(), -32003, "response too large");
+  } else if (bytes > kShortMax) {
+    append_parts(held.long_one, pieces);
   } else {
-    append_parts(held, pieces);
+    held.offset = short_replies_.size();
+    held.size = bytes;
+    append_parts(short_replies_, pieces);
   }
-  held_bytes_ += held.size();
+  held_bytes_ += held.size + held.long_one.size();
 }
 
 void Exchange::reply_batch() {
   std::vector<std::string_view> pieces;
   pieces.reserve(replies_.size() * 2 + 1);
-  for (const auto& held : replies_) {
-    if (held.empty()) continue;
+  for (const Held& held : replies_) {
+    const std::string_view text =
+        held.size != 0 ? std::string_view(short_replies_).substr(held.offset, held.size)
+                       : std::string_view(held.long_one);
+    if (text.empty()) continue;
     pieces.emplace_back(pieces.empty() ? "[" : ",");
-    pieces.emplace_back(held);
+    pieces.emplace_back(text);
   }
   if (!pieces.empty()) pieces.emplace_back("]");
   // Only a batch that was refused whole has another status than 200.

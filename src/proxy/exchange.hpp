@@ -133,7 +133,16 @@ class Exchange final : public net::RefCounted, public Recycled<Exchange> {
   bool starting_ = false;
   std::optional<Call> single_;
   std::vector<std::unique_ptr<Call>> calls_;
-  std::vector<std::string> replies_;
+  /// A reply within a batch, until all are there: a short one lies in `short_replies_`, since an
+  /// allocation for each would cost as much as routing it.
+  struct Held {
+    std::size_t offset = 0;
+    std::size_t size = 0;
+    std::string long_one;
+  };
+  static constexpr std::size_t kShortMax = 1024;
+  std::vector<Held> replies_;
+  std::string short_replies_;
   std::size_t next_ = 0;
   std::size_t running_ = 0;
   std::size_t done_ = 0;
