@@ -8,8 +8,8 @@ import threading
 import time
 
 from support.load import Load
-from support.sluice import (Client, Devnodes, ScriptedUpstream, Sluice, address, call, check, equal,
-                            free_port, poll, post)
+from support.sluice import (Client, Devnodes, ScriptedUpstream, Sluice, WebSocket, address, call, check,
+                            equal, free_port, poll, post)
 
 SEED = int(os.environ.get("SLUICE_TEST_SEED", random.randrange(1 << 30)))
 
@@ -210,6 +210,38 @@ def test_the_admin_ports_hosts():
         equal(status(b"ops.example"), 200, "a host that is listed now")
         sluice.reload({"upstreams": nodes.urls})
         equal(status(b"ops.example"), 403, "a host that is not listed any more")
+
+
+def test_a_websocket_follows_what_is_said_of_its_client():
+    def slow(connection):
+        while True:
+            request = connection.read_request()
+            if b"slow" in request.params:
+                connection.wait(30)
+            connection.send(request.reply())
+
+    with ScriptedUpstream(slow) as one, ScriptedUpstream(slow) as two:
+        def config(timeout="30s", **more):
+            return {"chain_id": 1337, "timeout": {"call": timeout},
+                    "clients": [{"name": "bot", "key": "secret-of-the-bot", "allow": ["steer"]}],
+                    "upstreams": [{"name": "one", "url": one.url}, {"name": "two", "url": two.url, **more}]}
+
+        with Sluice(config()) as sluice:
+            headers = [(b"X-API-Key", b"secret-of-the-bot"), (b"X-Sluice-Use-Upstream", b"two")]
+            with WebSocket(sluice.http, headers=headers) as ws:
+                def at(node, rounds=8):
+                    one.clear(), two.clear()
+                    for n in range(rounds):
+                        equal(ws.rpc(call("eth_getBalance", [n]))["id"], 1, "a reply")
+                    equal(node.count, rounds, "calls at the upstream that was asked for")
+
+                at(two)
+                sluice.reload(config("150ms", weight=2))
+                at(two)
+                equal(ws.rpc(call("eth_getBalance", ["slow"]))["error"]["code"], -32603, "code")
+                sluice.reload({**config(), "upstreams": [{"name": "one", "url": one.url}]})
+                reply = ws.rpc(call("eth_getBalance", [1]))
+                equal(reply["error"]["data"]["reason"], "removed", "once the upstream is gone")
 
 
 def test_a_signal_while_starting_is_kept():

@@ -6,7 +6,7 @@ import threading
 import time
 
 from support.devnodes import Devnodes
-from support.sluice import Sluice, call, check, equal, poll, total
+from support.sluice import Sluice, call, check, equal, poll, post, total
 
 READ = call("eth_getBalance", ["0x00000000000000000000000000000000000000aa", "latest"])
 SENT = {"latency": {"mean_ms": 2}}
@@ -83,6 +83,20 @@ def test_a_failed_hedge_leaves_the_first_attempt_alone():
         reply = scene.sluice.rpc(READ)
         equal((reply.status, reply.header("X-Sluice-Upstream")), (200, "n0"), "who answered")
         equal(scene.hedges(outcome="failed"), 1, "hedges that failed")
+
+
+def test_a_failed_hedges_error_is_better_than_none():
+    with Scene(hedge={"budget": "20%"}, retry={"max": 0, "budget": "50%"}) as scene:
+        scene.knows_its_times()
+        scene.nodes.faults(0, {"latency": 3000})
+        scene.nodes.faults(1, {"error": {"code": -32000, "message": "header not found"}})
+        with scene.sluice.client() as client:
+            client.send(post(READ))
+            poll(lambda: scene.hedges(outcome="failed") == 1, "the hedge has failed")
+            scene.nodes.kill(0)
+            reply = client.response()
+        equal((reply.status, reply.header("X-Sluice-Upstream")), (200, "n1"), "who answered")
+        equal(reply.json()["error"]["message"], "header not found", "the error")
 
 
 def test_a_hedge_takes_over_when_the_first_attempt_fails():

@@ -241,6 +241,32 @@ TEST_CASE("a call that starts on the connection while its last reply is still be
   CHECK(f.listener->created == 1);
 }
 
+TEST_CASE("an attempt is told when its bytes leave, if it waited for its connection") {
+  const TlsMaterial material("127.0.0.1");
+  auto tls = *net::ClientTls::make("127.0.0.1", material.certificate());
+  upstream::Options options;
+  options.tls = true;
+  NodeFixture f(options, tls);
+  FakeSink waits;
+  f.start(waits);
+  TlsPeer node(f.accept(), &material);
+  settle(f.loop);
+  CHECK(waits.sent == 0);
+  const TimePoint before = now();
+  REQUIRE(f.until([&] { return node.handshake(); }));
+  REQUIRE(f.until([&] { return node.in().ends_with("}"); }));
+  CHECK(waits.sent == 1);
+  CHECK(waits.sent_at >= before);
+  REQUIRE(node.send(sized("x")));
+  REQUIRE(f.until([&] { return waits.replies == 1; }));
+  FakeSink at_once;
+  f.start(at_once);
+  REQUIRE(f.until([&] { return node.in().ends_with("}"); }));
+  REQUIRE(node.send(sized("x")));
+  REQUIRE(f.until([&] { return at_once.replies == 1; }));
+  CHECK(at_once.sent == 0);
+}
+
 TEST_CASE("over TLS") {
   const TlsMaterial material("127.0.0.1");
   auto tls = *net::ClientTls::make("127.0.0.1", material.certificate());

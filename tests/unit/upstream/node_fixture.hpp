@@ -20,7 +20,12 @@ class FakeSink final : public upstream::AttemptSink {
     status = head.status;
     retry_after = head.retry_after_s;
     text.assign(body);
+    if (blames) at->blame();
     return sound;
+  }
+  void on_sent(TimePoint now) override {
+    ++sent;
+    sent_at = now;
   }
   void on_reply() override {
     ++replies;
@@ -52,10 +57,12 @@ class FakeSink final : public upstream::AttemptSink {
   [[nodiscard]] int ends() const noexcept { return replies + failures + ended; }
 
   bool sound = true;
+  bool blames = false;
   bool streams = true;
   std::function<void()> then;
   std::function<bool()> on_data;
-  int judged = 0, replies = 0, failures = 0, begun = 0, ended = 0, moves = 0;
+  int judged = 0, replies = 0, failures = 0, begun = 0, ended = 0, moves = 0, sent = 0;
+  TimePoint sent_at{};
   /// Where the call is, as far as the test has set it; kept when it moves.
   net::Ref<upstream::Connection> at;
   int status = 0;
