@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 
+from guarded import headers
 from support.load import Load
 from support.sluice import (Client, Devnodes, ScriptedUpstream, Sluice, WebSocket, address, call, check,
                             equal, free_port, poll, post)
@@ -227,8 +228,8 @@ def test_a_websocket_follows_what_is_said_of_its_client():
                     "upstreams": [{"name": "one", "url": one.url}, {"name": "two", "url": two.url, **more}]}
 
         with Sluice(config()) as sluice:
-            headers = [(b"X-API-Key", b"secret-of-the-bot"), (b"X-Sluice-Use-Upstream", b"two")]
-            with WebSocket(sluice.http, headers=headers) as ws:
+            wishes = headers(X_API_Key="secret-of-the-bot", X_Sluice_Use_Upstream="two")
+            with WebSocket(sluice.http, headers=wishes) as ws:
                 def at(node, rounds=8):
                     one.clear(), two.clear()
                     for n in range(rounds):
