@@ -148,6 +148,8 @@ class Daemon final : public health::Observer, public vitals::Observer, public sc
   std::unique_ptr<Assembly> assembly_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;
+  /// Whose retry budget the latest probe drew on.
+  std::size_t probes_charged_ = 0;
   std::unique_ptr<health::Monitor> monitor_;
   vitals::Vitals vitals_{*this};
   std::unique_ptr<scaler::Scaler> scaler_;

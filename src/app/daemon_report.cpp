@@ -161,6 +161,12 @@ void Daemon::probed(const std::string& chain, const std::string& upstream,
   const auto found = std::ranges::find(in->upstreams, upstream, &proxy::UpstreamSpec::name);
   if (found == in->upstreams.end()) return;
   found->rate->charge(now(), calls);
+  if (!workers_.empty()) {
+    // Each worker has a part of the budget: they take turns.
+    probes_charged_ = (probes_charged_ + 1) % workers_.size();
+    WorkerThread& turn = *workers_[probes_charged_];
+    turn.post([&w = turn.worker(), shared = in->shared, calls] { w.charge_probe(*shared, calls); });
+  }
   if (outcome == health::ProbeOutcome::kOk && !found->shared->in_rotation.load())
     warm_up(found->shared);
 }

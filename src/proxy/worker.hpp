@@ -41,6 +41,9 @@ class Worker final : public frontend::Handler, public frontend::Observer {
   void warm_up(const upstream::Shared& shared);
   /// This worker's part of what the plan wants an upstream to have.
   void steer(const upstream::Shared& shared, std::uint32_t target);
+  /// A probe has made so many calls to a node of the chain: they draw on the retry budget, as all
+  /// that a node gets beyond its clients' calls does.
+  void charge_probe(const ChainShared& chain, std::uint32_t calls);
   /// At the end: gives up every call and closes every connection.
   void stop();
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who waits for capacity, and how what becomes free finds them, on this worker or on another.
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -147,6 +148,15 @@ void Worker::warm_up(const upstream::Shared& shared) {
 void Worker::steer(const upstream::Shared& shared, std::uint32_t target) {
   if (const auto kept = pools_.find(&shared); kept != pools_.end())
     kept->second.pool->steer(target, now());
+}
+
+void Worker::charge_probe(const ChainShared& chain, std::uint32_t calls) {
+  if (runtime_ == nullptr) return;
+  const auto found = std::ranges::find_if(runtime_->chains, [&chain](const ChainRuntime& each) {
+    return each.spec->shared.get() == &chain;
+  });
+  if (found == runtime_->chains.end()) return;
+  for (std::uint32_t i = 0; i < calls; ++i) found->budget.charge(now());
 }
 
 void Worker::look_again(ChainRuntime& chain, policy::UpstreamSet among) {
