@@ -12,6 +12,7 @@
 #include "events/webhook.hpp"
 #include "frontend/options.hpp"
 #include "health/monitor.hpp"
+#include "limiter/limiter.hpp"
 #include "metrics/registry.hpp"
 #include "proxy/snapshot.hpp"
 #include "scaler/scaler.hpp"
@@ -60,6 +61,8 @@ class Assembly {
                                                                 const proxy::Snapshot& snapshot);
   [[nodiscard]] static std::vector<scaler::Target> scaler_targets(const config::Config& config,
                                                                   const proxy::Snapshot& snapshot);
+  [[nodiscard]] static std::vector<limiter::Target> limiter_targets(
+      const config::Config& config, const proxy::Snapshot& snapshot);
 
  private:
   [[nodiscard]] proxy::ChainSpec chain(const config::Config& config,

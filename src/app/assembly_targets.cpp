@@ -90,4 +90,20 @@ std::vector<scaler::Target> Assembly::scaler_targets(const config::Config& confi
   return targets;
 }
 
+std::vector<limiter::Target> Assembly::limiter_targets(const config::Config& config,
+                                                       const proxy::Snapshot& snapshot) {
+  std::vector<limiter::Target> targets;
+  for (std::size_t i = 0; i < config.chains.size(); ++i) {
+    for (std::size_t u = 0; u < config.chains[i].upstreams.size(); ++u) {
+      const config::UpstreamConfig& upstream = config.chains[i].upstreams[u];
+      targets.push_back({.chain = snapshot.chains[i].name,
+                         .upstream = upstream.name,
+                         .shared = snapshot.chains[i].upstreams[u].shared,
+                         .mode = static_cast<limiter::Mode>(upstream.pool.concurrency_limit.mode),
+                         .min = static_cast<std::uint32_t>(upstream.pool.concurrency_limit.min)});
+    }
+  }
+  return targets;
+}
+
 }  // namespace sluice::app

@@ -48,6 +48,8 @@ Daemon::Daemon()
       environment_(config::system_environment()),
       second_(
           loop_.timers, [](void* self) { static_cast<Daemon*>(self)->every_second(); }, this),
+      limits_look_(
+          loop_.timers, [](void* self) { static_cast<Daemon*>(self)->look_at_limits(); }, this),
       phase_deadline_(
           loop_.timers,
           [](void* self) {
@@ -112,6 +114,7 @@ bool Daemon::start(const RunOptions& options) {
   if (control_ != nullptr) control_->start();
   wait_signal();
   every_second();
+  look_at_limits();
   wait_until_serving(now() + std::chrono::seconds(2));
   return true;
 }
@@ -179,6 +182,8 @@ Result<std::unique_ptr<admin::Server>> Daemon::make_admin(const config::Config& 
 void Daemon::commit(Prepared prepared) {
   const config::Config& config = *prepared.config;
   snapshot_ = assembly_->snapshot(config, prepared.materials);
+  // Before any worker takes a permit of it.
+  limiter_.watch(Assembly::limiter_targets(config, *snapshot_), now());
   const auto options = Assembly::frontend_options(config);
   const auto trusted = Assembly::trusted(config);
   trusted_ = trusted;

@@ -22,6 +22,7 @@
 #include "events/hub.hpp"
 #include "events/webhook.hpp"
 #include "health/monitor.hpp"
+#include "limiter/limiter.hpp"
 #include "metrics/registry.hpp"
 #include "net/loop.hpp"
 #include "scaler/scaler.hpp"
@@ -38,7 +39,10 @@ struct RunOptions {
 /// reverse. Lives in main() on the control thread, which also runs listeners, health, the admin
 /// port and reloads; workers are threads of their own. Parts below it never see the whole
 /// configuration.
-class Daemon final : public health::Observer, public vitals::Observer, public scaler::Observer {
+class Daemon final : public health::Observer,
+                     public vitals::Observer,
+                     public scaler::Observer,
+                     public limiter::Observer {
  public:
   Daemon();
   ~Daemon() override;
@@ -67,6 +71,8 @@ class Daemon final : public health::Observer, public vitals::Observer, public sc
              std::uint32_t target) override;
   void scaled(const scaler::Target& target, const scaler::Change& change) override;
   [[nodiscard]] std::optional<std::uint32_t> forced(const scaler::Target& target) override;
+  void limit_changed(const std::shared_ptr<upstream::Shared>& shared) override;
+  void limiting(const limiter::Target& target, const limiter::Episode& episode) override;
 
  private:
   /// A configuration that can be made current without any step that could fail.
@@ -111,10 +117,12 @@ class Daemon final : public health::Observer, public vitals::Observer, public sc
 
   void collect(metrics::Emitter& emitter) const;
   void collect_vitals(metrics::Emitter& emitter) const;
+  void collect_limits(metrics::Emitter& emitter) const;
   [[nodiscard]] std::string status() const;
   [[nodiscard]] std::string chain_status(const health::ChainReport& report, TimePoint time) const;
   [[nodiscard]] admin::Readiness readiness() const;
   void every_second();
+  void look_at_limits();
 
 
   // What an operator does by hand; daemon_control.cpp.
@@ -153,6 +161,7 @@ class Daemon final : public health::Observer, public vitals::Observer, public sc
   std::unique_ptr<health::Monitor> monitor_;
   vitals::Vitals vitals_{*this};
   std::unique_ptr<scaler::Scaler> scaler_;
+  limiter::Limiter limiter_{*this};
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<admin::Server> admin_;
   std::unique_ptr<admin::ControlServer> control_;
@@ -162,6 +171,7 @@ class Daemon final : public health::Observer, public vitals::Observer, public sc
   std::shared_ptr<const frontend::TrustedNetworks> trusted_;
   std::map<std::pair<std::string, std::string>, double> certificates_;
   net::Deadline second_;
+  net::Deadline limits_look_;
   net::Deadline phase_deadline_;
   std::function<void()> on_phase_deadline_;
   std::thread loader_;

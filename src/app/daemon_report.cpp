@@ -120,9 +120,17 @@ std::string figures_status(const std::vector<vitals::ClassFigures>& figures) {
   return out + "}";
 }
 
+std::string limit_status(const limiter::Report& report) {
+  constexpr std::array<std::string_view, 3> kModes = {"off", "observe", "act"};
+  return fmt::format(
+      R"("concurrency_limit":{{"mode":"{}","limit":{},"inflation":{:.2f},"limiting":{}}})",
+      kModes[static_cast<std::size_t>(report.mode)], report.limit, report.inflation,
+      report.limiting);
+}
+
 std::string upstream_status(const health::UpstreamReport& report, const proxy::UpstreamSpec* spec,
                             const Rate& rate, const std::vector<vitals::ClassFigures>& figures,
-                            TimePoint now) {
+                            const limiter::Report& limit, TimePoint now) {
   const PoolCounts pool = pool_counts(*report.shared);
   const upstream::Options& options = report.shared->options();
   const auto ms_until = [now](std::int64_t until_ns) {
@@ -133,7 +141,7 @@ std::string upstream_status(const health::UpstreamReport& report, const proxy::U
       std::back_inserter(out),
       R"({{"name":{},"url":"{}://{}:{}","state":"{}","reason":"{}","score":{:.3f},"score_parts":{{"errors":{:.3f},)"
       R"("latency":{:.3f},"freshness":{:.3f},"throttle":{:.3f}}},"head":{},"lag_blocks":{},"consecutive_failures":{},)"
-      R"("response_time_ms":{:.3f},"throttled_ms":{},"unbatched_ms":{},"connections":{{"idle":{},"busy":{},"connecting":{},"draining":{},"waiting":{},"target":{},"max":{}}},)"
+      R"("response_time_ms":{:.3f},"throttled_ms":{},"unbatched_ms":{},"connections":{{"idle":{},"busy":{},"connecting":{},"draining":{},"waiting":{},"target":{},"max":{}}},{},)"
       R"("tier":{},"weight":{},"in_flight":{},"override":{},{},"classes":{},"breakers":{},"ramp":{:.2f},"recoveries":{},"latest_outage_s":{:.1f}}})",
       json_text(report.name), options.tls ? "https" : "http", options.host, options.port,
       word(report.serving), word(report.reason), report.score.total(), report.score.errors,
@@ -142,6 +150,7 @@ std::string upstream_status(const health::UpstreamReport& report, const proxy::U
       ms_until(report.shared->throttled_until_ns.load()),
       ms_until(report.shared->unbatched_until_ns.load()), pool.idle, pool.busy, pool.connecting,
       pool.draining, pool.waiting, report.shared->target.load(), pool.max,
+      limit_status(limit),
       spec != nullptr ? spec->tier : 1,
       report.shared->hand.weight_or(spec != nullptr ? spec->weight : 1),
       report.shared->in_flight.load(), override_status(report.shared->hand), rate_status(rate),
@@ -239,6 +248,7 @@ void Daemon::collect(metrics::Emitter& emitter) const {
     }
   }
   collect_scaler(emitter);
+  collect_limits(emitter);
   for (const auto& chain : snapshot_->chains) {
     for (std::size_t i = 0; i < kPriorityWords.size(); ++i) {
       emitter.gauge(
@@ -284,7 +294,8 @@ std::string Daemon::chain_status(const health::ChainReport& report, TimePoint ti
     if (i != 0) out += ",";
     out +=
         upstream_status(report.upstreams[i], spec, spec != nullptr ? rates_.of(spec->slot) : Rate{},
-                        vitals_.figures(*report.upstreams[i].shared), time);
+                        vitals_.figures(*report.upstreams[i].shared),
+                        limiter_.report(*report.upstreams[i].shared), time);
   }
   return out + "]}";
 }

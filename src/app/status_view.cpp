@@ -71,6 +71,11 @@ StatusView::Upstream upstream_of(const element& from) {
   take(from, "/connections/busy", to.busy);
   take(from, "/connections/connecting", to.connecting);
   take(from, "/connections/max", to.connections_max);
+  std::string mode;
+  take(from, "/concurrency_limit/mode", mode);
+  take(from, "/concurrency_limit/limiting", to.limiting);
+  to.limiting = to.limiting && mode == "act";
+  take(from, "/concurrency_limit/limit", to.limit);
   take_overrides(from, to);
   return to;
 }
@@ -108,6 +113,7 @@ std::string notes(const StatusView::Upstream& upstream) {
   const auto add = [&out](const std::string& note) { out += (out.empty() ? "" : ", ") + note; };
   if (upstream.drained) add("drained by hand");
   if (upstream.state != "in" && upstream.reason != "none") add(upstream.reason);
+  if (upstream.limiting) add(fmt::format("limited to {}", upstream.limit));
   for (const auto& set : upstream.by_hand) add(set + " by hand");
   if (upstream.throttled_ms > 0)
     add(fmt::format("throttled {:.0f} s", upstream.throttled_ms / 1e3));

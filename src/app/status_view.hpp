@@ -19,6 +19,8 @@ struct StatusView {
     double attempts_per_s = 0, failures_per_s = 0, p50_ms = 0, p99_ms = 0;
     std::uint64_t tier = 1, in_flight = 0, head = 0, lag = 0;
     std::uint64_t idle = 0, busy = 0, connecting = 0, connections_max = 0;
+    std::uint64_t limit = 0;
+    bool limiting = false;  ///< calls are held back beyond `limit`
     bool drained = false;
     std::vector<std::string> by_hand;  ///< what an operator has set, in words
   };

@@ -126,10 +126,17 @@ struct WarmUpConfig {
   bool operator==(const WarmUpConfig&) const = default;
 };
 
+struct ConcurrencyLimitConfig {
+  Stance mode = Stance::kOff;
+  std::uint64_t min = 0;
+  bool operator==(const ConcurrencyLimitConfig&) const = default;
+};
+
 struct PoolConfig {
   std::uint64_t min = 0, max = 0;
   Duration idle_timeout{}, max_age{};  // 0: off
   WarmUpConfig warm_up;
+  ConcurrencyLimitConfig concurrency_limit;
   bool operator==(const PoolConfig&) const = default;
 };
 

@@ -145,6 +145,27 @@ struct PoolScaled {
   }
 };
 
+struct Limiting {
+  static constexpr Kind kKind = Kind::kLimiting;
+  std::string_view chain, upstream;
+  std::uint64_t limit = 0;
+  double inflation = 0;
+  [[nodiscard]] constexpr std::array<log::Field, 4> fields() const {
+    return {
+        {{"chain", chain}, {"upstream", upstream}, {"limit", limit}, {"inflation", inflation}}};
+  }
+};
+
+struct LimitingOver {
+  static constexpr Kind kKind = Kind::kLimitingOver;
+  std::string_view chain, upstream;
+  std::uint64_t limit = 0;
+  double lasted_s = 0;
+  [[nodiscard]] constexpr std::array<log::Field, 4> fields() const {
+    return {{{"chain", chain}, {"upstream", upstream}, {"limit", limit}, {"lasted_s", lasted_s}}};
+  }
+};
+
 struct ConnectionCreated {
   static constexpr Kind kKind = Kind::kConnectionCreated;
   std::string_view chain, upstream;

@@ -30,6 +30,7 @@ constexpr Doc kFieldDocs[] = {
     {"failed_s", "Seconds since the first delivery that failed."},
     {"failure_ratio", "Failed calls as a part of all, 0 to 1."},
     {"from", "What it was before."},
+    {"inflation", "Response times to what they are when nothing queues at the upstream."},
     {"in_s", "Seconds until then."},
     {"lasted_s", "Seconds from the episode's beginning to its end."},
     {"limit", "The value of the limit."},

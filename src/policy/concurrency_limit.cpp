@@ -105,8 +105,15 @@ void ConcurrencyLimit::end_window() noexcept {
   } else if (in_flight <= kQuietShare * limit_) {
     follows_ = {};
     learn();
+    if (2.0 * window_.in_flight_max <= limit_) return_to_max();
   }
   meet_new_classes(inflation);
+}
+
+/// Less than half of it would do: what was found of an overload that is over would only be in the
+/// way of the next burst.
+void ConcurrencyLimit::return_to_max() noexcept {
+  limit_ = std::min(limit_ + kGrowth * std::sqrt(limit_), static_cast<double>(options_.max));
 }
 
 /// A class that is met for the first time is taken as inflated as the others.
@@ -173,8 +180,10 @@ std::uint32_t ConcurrencyLimit::limit() const noexcept {
 }
 
 void ConcurrencyLimit::set_bounds(std::uint32_t min, std::uint32_t max) noexcept {
+  const bool at_max = limit_ >= static_cast<double>(options_.max);
   options_.min = min;
   options_.max = std::max(min, max);
+  if (at_max) limit_ = static_cast<double>(options_.max);
   limit_ = std::clamp(limit_, static_cast<double>(options_.min), static_cast<double>(options_.max));
 }
 

@@ -36,7 +36,8 @@ struct LimitSample {
 /// and the limit moves by a fifth of the way to `busy` plus headroom: the gradient form
 /// (limit / inflation + headroom) of Netflix's Gradient2, with sums in place of a mean of ratios,
 /// which a few light calls behind a heavy one would rule. It moves while the limit holds calls back
-/// or the inflation is beyond the tolerance; without inflation it grows by its square root.
+/// or the inflation is beyond the tolerance; without inflation it grows by its square root, as it
+/// does where never more than half of it is used.
 ///
 /// Baselines stand still while it limits, or they would learn congestion as the normal. Should the
 /// node really have become slower, throughput falls with the limit, which it does not where calls
@@ -74,7 +75,7 @@ class ConcurrencyLimit {
   [[nodiscard]] double baseline(std::size_t klass) const noexcept {
     return baselines_[klass].mean_s;
   }
-  /// New bounds after a reload.
+  /// New bounds after a reload. A limit that stood at the old maximum stands at the new one.
   void set_bounds(std::uint32_t min, std::uint32_t max) noexcept;
 
  private:
@@ -95,6 +96,7 @@ class ConcurrencyLimit {
 
   void end_window() noexcept;
   void learn() noexcept;
+  void return_to_max() noexcept;
   void meet_new_classes(double inflation) noexcept;
   void move(double busy, bool held) noexcept;
   void doubt_baselines() noexcept;

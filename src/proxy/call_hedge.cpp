@@ -14,7 +14,7 @@ namespace {
 
 /// Share of the connections it may have that carry calls.
 double utilisation(const upstream::Shared& shared) noexcept {
-  const std::uint32_t max = shared.options().connections_max;
+  const std::uint32_t max = shared.limit.load(std::memory_order_relaxed);
   const std::uint32_t busy = shared.carrying();
   return max == 0 ? 0.0 : static_cast<double>(busy) / max;
 }
@@ -54,6 +54,7 @@ void Call::hedge(std::uint32_t upstream, TimePoint now) {
   const policy::HedgeMoment moment{
       .other_upstream = pool.has_idle(),
       .utilisation = utilisation(*spec.upstreams[upstream].shared),
+      .limiting = pool.shared().limiting.load(std::memory_order_relaxed),
       .queued = spec.shared->queue.waiting(),
       .remaining = deadline_ - now,
       .expected = pool.shared().usual(static_cast<std::size_t>(method_->klass))};

@@ -16,6 +16,8 @@ namespace sluice::proxy {
 
 namespace {
 
+static_assert(ethereum::kMethodClasses <= upstream::kBatchedClass);
+
 std::string_view unquoted(std::string_view token) {
   return token.size() >= 2 && token.front() == '"' ? token.substr(1, token.size() - 2) : token;
 }
@@ -84,6 +86,8 @@ void Call::on_reply() {
   const TimePoint time = exchange_.worker().loop().recent();
   const ethereum::Action& action = ethereum::action(outcome_);
   if (!action.counts_as_failure && !action.throttled) attempt_.underway.answered();
+  if (action.counts_as_success)
+    attempt_.underway.node_took(head_.took / attempt_.calls, attempt_.batched);
   account_attempt(attempt_outcome(outcome_), ended(outcome_), time);
   // What all calls of an upstream batch met counts once.
   if (!attempt_.echo) learn(seen(time), time);

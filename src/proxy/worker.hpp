@@ -44,6 +44,9 @@ class Worker final : public frontend::Handler, public frontend::Observer {
   /// A probe has made so many calls to a node of the chain: they draw on the retry budget, as all
   /// that a node gets beyond its clients' calls does.
   void charge_probe(const ChainShared& chain, std::uint32_t calls);
+  /// An upstream may have another number of connections: those beyond it close, and who waits for
+  /// one looks again.
+  void limit_changed(const upstream::Shared& shared);
   /// At the end: gives up every call and closes every connection.
   void stop();
 

@@ -159,6 +159,14 @@ void Worker::charge_probe(const ChainShared& chain, std::uint32_t calls) {
   for (std::uint32_t i = 0; i < calls; ++i) found->budget.charge(now());
 }
 
+void Worker::limit_changed(const upstream::Shared& shared) {
+  const auto kept = pools_.find(&shared);
+  if (kept == pools_.end()) return;
+  const WatchedPool watched = kept->second;
+  watched.pool->obey_limit();
+  watched.watch->capacity_freed(*watched.pool);
+}
+
 void Worker::look_again(ChainRuntime& chain, policy::UpstreamSet among) {
   for (std::size_t u = 0; u < chain.pools.size(); ++u) {
     if ((among & policy::bit_of(u)) == 0) continue;

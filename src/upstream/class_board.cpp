@@ -57,6 +57,8 @@ ClassBoard::Totals ClassBoard::totals(std::size_t method_class) const noexcept {
     totals.throttled += cell.throttled.load(kRelaxed);
     totals.log2_ns += cell.log2_ns.load(kRelaxed);
     totals.in_flight += cell.in_flight.load(kRelaxed);
+    totals.timed += cell.timed.load(kRelaxed);
+    totals.node_ns += cell.node_ns.load(kRelaxed);
   }
   return totals;
 }

@@ -18,6 +18,9 @@ namespace sluice::upstream {
 
 /// More than there are classes of methods.
 inline constexpr std::size_t kMethodClassesMax = 16;
+/// In the place of a method class where node times are summed: calls that left in a batch, which
+/// take less each than the same calls alone.
+inline constexpr std::size_t kBatchedClass = kMethodClassesMax - 1;
 
 /// What attempts did at one upstream and how long they took, by worker and method class, and the
 /// breaker of each class. Each worker writes its own cells alone, without locked instructions; the
@@ -33,6 +36,10 @@ class ClassBoard {
     std::uint64_t throttled = 0;
     std::uint64_t log2_ns = 0;
     std::uint32_t in_flight = 0;
+    /// Calls that were answered well with a reply that did not stream, and nanoseconds that the
+    /// node took for them, without waits for a connection. Those of batches are kBatchedClass's.
+    std::uint64_t timed = 0;
+    std::uint64_t node_ns = 0;
   };
 
   explicit ClassBoard(std::size_t workers) : rows_(workers) {}
@@ -69,6 +76,8 @@ class ClassBoard {
     std::atomic<std::uint32_t> in_flight{0};
     /// Made at the first sample, and where it is to the end.
     std::atomic<policy::LatencyHistogram*> times{nullptr};
+    std::atomic<std::uint64_t> timed{0};
+    std::atomic<std::uint64_t> node_ns{0};
 
     void record(Duration took) noexcept;
   };
@@ -127,6 +136,12 @@ class Underway {
   /// It was given up after so long, and would have taken longer: were that not counted, an upstream
   /// whose late replies are never waited for would look quick.
   void outrun(Duration age) noexcept { cell_->record(age); }
+  /// The node has answered well, and took so long for it. Before end(); once.
+  void node_took(Duration took, bool batched) noexcept {
+    ClassBoard::Cell& cell = batched ? cell_[kBatchedClass - method_class_] : *cell_;
+    add(cell.timed, std::uint64_t{1});
+    add(cell.node_ns, static_cast<std::uint64_t>(took.count()));
+  }
   /// `took`: what the call itself took.
   void end(policy::Ended ended, Duration took, TimePoint now, Random& random) noexcept;
 

@@ -64,7 +64,10 @@ Connection* Pool::take_fresh(TimePoint now) {
 
 Connection* Pool::wait_for_one(TimePoint now, bool careful) {
   Connection* connection = make();
-  if (connection == nullptr) return nullptr;
+  if (connection == nullptr) {
+    if (shared_->at_limit()) shared_->held_back.fetch_add(1, std::memory_order_relaxed);
+    return nullptr;
+  }
   connection->reserve(careful);
   awaited_.push_back(connection);
   dial_more(now);
@@ -117,11 +120,8 @@ void Pool::steer(std::uint32_t target, TimePoint now) {
   const net::Ref<Pool> self(this);
   target_ = target;
   const std::uint32_t have = connected() + connecting_;
-  for (std::uint32_t over = have > target ? have - target : 0; over > 0 && !idle_.empty(); --over) {
-    Connection& connection = *idle_.front();
-    idle_.erase(idle_.begin());
-    connection.close(CloseReason::kExcess);
-  }
+  for (std::uint32_t over = have > target ? have - target : 0; over > 0 && !idle_.empty(); --over)
+    close_oldest_idle(CloseReason::kExcess);
   fill(now);
 }
 
@@ -150,10 +150,19 @@ void Pool::upstream_lost() {
 }
 
 void Pool::make_permit() {
-  if (idle_.empty() || shared_->has_permit()) return;
+  // More than one where the limit has fallen below what there is.
+  while (!idle_.empty() && !shared_->has_permit()) close_oldest_idle(CloseReason::kRebalanced);
+}
+
+void Pool::obey_limit() {
+  const net::Ref<Pool> self(this);
+  while (!idle_.empty() && shared_->above_limit()) close_oldest_idle(CloseReason::kExcess);
+}
+
+void Pool::close_oldest_idle(CloseReason reason) {
   Connection& connection = *idle_.front();
   idle_.erase(idle_.begin());
-  connection.close(CloseReason::kRebalanced);
+  connection.close(reason);
 }
 
 void Pool::close_all() {

@@ -68,6 +68,8 @@ class Pool final : public ConnectionOwner {
   void close_idle();
   /// A new target. Idle connections beyond it close; no call is touched.
   void steer(std::uint32_t target, TimePoint now);
+  /// The limit has changed: idle connections beyond it close.
+  void obey_limit();
   /// Sees to it that this worker's part of `connections` is there, each tried with a call if so
   /// configured.
   void warm_up(std::uint32_t connections, TimePoint now);
@@ -82,8 +84,8 @@ class Pool final : public ConnectionOwner {
   /// An idle connection, or a permit for one more.
   [[nodiscard]] bool has_room() const noexcept { return !idle_.empty() || shared_->has_permit(); }
   [[nodiscard]] bool empty() const noexcept { return connections_.empty(); }
-  /// Sees to it that a permit is free, so that another worker may dial: by closing an idle
-  /// connection if need be.
+  /// Sees to it that a permit is free, so that another worker may dial: by closing idle
+  /// connections if need be.
   void make_permit();
   /// At the end: closes all connections, and dials no more.
   void close_all();
@@ -116,6 +118,7 @@ class Pool final : public ConnectionOwner {
   void note_open() noexcept;
   [[nodiscard]] bool is_bad(const Connection& connection) const noexcept;
   void give_up_parked();
+  void close_oldest_idle(CloseReason reason);
 
   net::Loop& loop_;
   std::shared_ptr<Shared> shared_;

@@ -83,12 +83,19 @@ class Shared {
   /// Returns whether the global cap was reached until now: then others may have waited for it too.
   bool return_permit() noexcept;
   /// Sequentially consistent, as giving permits back and the queue's count of waiters are: who
-  /// registers and then looks here, or gives back and then looks there, does not miss the other.
+  /// registers and then looks here, or gives back (or raises the limit) and then looks there, does
+  /// not miss the other.
   [[nodiscard]] bool has_permit() const noexcept {
-    return connections.load() < limit.load(std::memory_order_relaxed) &&
+    return connections.load() < limit.load() &&
            ceiling_->used.load() < ceiling_->max.load();
   }
 
+  /// All connections that it may have are there and carry calls: idle ones of other workers can be
+  /// had.
+  [[nodiscard]] bool at_limit() const noexcept {
+    const std::uint32_t most = limit.load(std::memory_order_relaxed);
+    return connections.load(std::memory_order_relaxed) >= most && carrying() >= most;
+  }
   /// More than the concurrency limit allows, since that fell.
   [[nodiscard]] bool above_limit() const noexcept {
     return connections.load(std::memory_order_relaxed) >
@@ -149,6 +156,8 @@ class Shared {
   /// Permits of calls that wait for a connection without one being dialled for them.
   std::atomic<std::uint32_t> parked{0};
   std::atomic<std::uint64_t> latency_ns{0};
+  /// Calls that found no connection because of `limit`.
+  std::atomic<std::uint64_t> held_back{0};
   alignas(64) std::atomic<std::uint64_t> successes{0};
   std::atomic<std::uint64_t> failures{0};
   std::atomic<std::uint64_t> connect_failures{0};
@@ -168,6 +177,8 @@ class Shared {
   // Written by the control thread.
   /// Connections at most: connections_max, or less by the concurrency limit.
   std::atomic<std::uint32_t> limit;
+  /// The concurrency limit holds calls back, or is about to.
+  std::atomic<bool> limiting{false};
   /// What the plan wants all workers together to have.
   std::atomic<std::uint32_t> target;
   std::atomic<bool> in_rotation{false};

@@ -51,7 +51,7 @@ TEST_CASE("the documented defaults of chains and upstreams") {
   CHECK(chain.path.empty());
   CHECK(chain.is_default);
   CHECK(chain.balance.strategy == Strategy::kAdaptive);
-  CHECK(chain.pool == PoolConfig{1, 64, 60s, 30min, {2, true}});
+  CHECK(chain.pool == PoolConfig{1, 64, 60s, 30min, {2, true}, {Stance::kObserve, 4}});
   CHECK(chain.batch == BatchConfig{20, 2ms});
   CHECK(chain.scaler == ScalerConfig{ScalerMode::kThreshold, 0.8, 0.3, 2, 250ms, 10s, Stance::kOff});
   CHECK(chain.queue == QueueConfig{10000, 2s, 0.05});
@@ -144,7 +144,7 @@ upstreams: [http://a:1]
   CHECK(chain.name == "dev");
   CHECK(chain.chain_id == 31337);
   CHECK(chain.path == "/eth/dev");
-  CHECK(chain.upstreams.at(0).pool == PoolConfig{2, 3, 60s, 30min, {2, true}});
+  CHECK(chain.upstreams.at(0).pool == PoolConfig{2, 3, 60s, 30min, {2, true}, {Stance::kObserve, 4}});
   CHECK(chain.balance.strategy == Strategy::kWeighted);
   CHECK(config.methods.allow == std::vector<std::string>{"debug_traceCall"});
   CHECK(config.methods.deny.size() == 5);

@@ -77,6 +77,9 @@ inline void collect_everything(Emitter& emit) {
   emit.one_hot(Id::kPoolConnections, {chain, upstream}, kStates, 0);
   emit.gauge(Id::kPoolTargetConnections, {chain, upstream}, 8);
   emit.gauge(Id::kPoolUtilization, {chain, upstream}, 0.5);
+  emit.gauge(Id::kUpstreamConcurrencyLimit, {chain, upstream}, 24);
+  emit.gauge(Id::kUpstreamConcurrencyInflation, {chain, upstream}, 1.5);
+  emit.gauge(Id::kUpstreamLimiting, {chain, upstream}, 1);
   emit.counter(Id::kScalerEvents, {chain, upstream, "up", "demand"}, 2);
   emit.gauge(Id::kQueueDepth, {chain, "normal"}, 3);
   emit.one_hot(Id::kUpstreamOverride, {chain, upstream}, kStates, 0);

@@ -53,13 +53,20 @@ TEST_CASE("a call that waits for a handshake takes the connection that becomes f
   upstream::Connection* const dialled = f.start(second);
   settle(f.loop);
   CHECK(f.shared->connecting == 1);
+  const TimePoint began = now();
+  REQUIRE(f.until([&] { return now() - began >= 20ms; }));
+  const TimePoint free = now();
   REQUIRE(node.send(kReply));
   REQUIRE(f.until([&] { return first.replies == 1; }));
+  CHECK(first.took >= 20ms);
   CHECK(second.moves == 1);
   CHECK(second.at.get() != dialled);
   f.request(node);
   REQUIRE(node.send(kReply));
   REQUIRE(f.until([&] { return second.replies == 1; }));
+  // Its wait is not the node's time.
+  CHECK(second.took > Duration::zero());
+  CHECK(second.took <= now() - free);
   CHECK(second.failures == 0);
   CHECK(f.shared->in_flight == 0);
   // What was dialled for it goes on, for whoever comes next.
@@ -309,14 +316,46 @@ TEST_CASE("when the limit falls, what is above it ends with its call") {
   }
   f.shared->limit = 1;
   CHECK_FALSE(f.pool->has_room());
-  FakeSink more;
   CHECK(f.pool->take(now()) == nullptr);
+  CHECK(f.shared->held_back == 1);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     REQUIRE(nodes[i].send(kReply));
     REQUIRE(f.until([&] { return sinks[i].replies == 1; }));
   }
   CHECK(closed(f, CloseReason::kExcess) == 2);
   CHECK(f.shared->connections == 1);
+}
+
+TEST_CASE("when the limit falls, idle connections beyond it are in nobody's way") {
+  for (const bool told : {true, false}) {
+    CAPTURE(told);
+    NodeFixture f;
+    FakeSink sinks[3];
+    std::vector<Peer> nodes;
+    for (FakeSink& sink : sinks) {
+      f.start(sink);
+      nodes.push_back(f.accept());
+      f.request(nodes.back());
+    }
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      REQUIRE(nodes[i].send(kReply));
+      REQUIRE(f.until([&] { return sinks[i].replies == 1; }));
+    }
+    f.shared->limit = 2;
+    if (told) {
+      f.pool->obey_limit();
+      CHECK(closed(f, CloseReason::kExcess) == 1);
+      CHECK(f.shared->connections == 2);
+      CHECK_FALSE(f.shared->has_permit());
+      f.pool->obey_limit();
+      CHECK(f.shared->connections == 2);
+    }
+    // Another worker's call needs a connection: what is idle here is not what holds it back.
+    CHECK_FALSE(f.shared->at_limit());
+    f.pool->make_permit();
+    CHECK(f.shared->has_permit());
+    CHECK(f.shared->connections == 1);
+  }
 }
 
 TEST_CASE("what was taken and is not needed goes back") {
