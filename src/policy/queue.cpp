@@ -188,6 +188,11 @@ std::optional<Granted> WaitQueue::pop_for(std::uint32_t upstream, std::uint32_t 
   return remove(node, WaitEnd::kGranted);
 }
 
+void WaitQueue::place_withdrawn(TimePoint now) noexcept {
+  shedding_.settle(now, any_standing(now));
+  shedding_.served();
+}
+
 std::uint32_t WaitQueue::earliest() const noexcept {
   std::uint32_t best = kNil;
   for (const Class& klass : classes_) {

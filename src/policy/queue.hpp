@@ -99,6 +99,9 @@ class WaitQueue {
   [[nodiscard]] std::size_t size() const noexcept { return waiting_; }
   [[nodiscard]] std::size_t size(Priority priority) const noexcept;
   [[nodiscard]] bool standing(Priority priority, TimePoint now) const noexcept;
+  /// A place whose call has ended is given to nobody, since the upstream is to have fewer: who had
+  /// it comes here next, which is no sign that more comes in than before.
+  void place_withdrawn(TimePoint now) noexcept;
   /// New bounds after a reload; who waits already stays.
   void set(const Options& options) noexcept { options_ = options; }
 

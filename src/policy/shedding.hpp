@@ -28,7 +28,7 @@ class LoadShedding {
   /// One came in. Whether it is refused; one that is `light` (its client has less waiting than
   /// others) goes in, and another one pays for it.
   [[nodiscard]] bool refuses(Priority priority, bool light) noexcept;
-  /// One was given capacity.
+  /// One was given capacity, or would have been, had that not been withdrawn.
   void served() noexcept { ++served_; }
   /// Before anything else that happens at `now`. `standing`: some class's queue stands.
   void settle(TimePoint now, bool standing) noexcept {

@@ -87,7 +87,7 @@ void Call::on_reply() {
   const ethereum::Action& action = ethereum::action(outcome_);
   if (!action.counts_as_failure && !action.throttled) attempt_.underway.answered();
   if (action.counts_as_success)
-    attempt_.underway.node_took(head_.took / attempt_.calls, attempt_.batched);
+    attempt_.underway.node_took(attempt_.took(time), attempt_.batched);
   account_attempt(attempt_outcome(outcome_), ended(outcome_), time);
   // What all calls of an upstream batch met counts once.
   if (!attempt_.echo) learn(seen(time), time);

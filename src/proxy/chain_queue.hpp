@@ -49,6 +49,11 @@ class ChainQueue {
     return cancelled;
   }
 
+  void place_withdrawn(TimePoint now) {
+    const std::scoped_lock lock(mutex_);
+    queue_.place_withdrawn(now);
+  }
+
   void set(const policy::WaitQueue::Options& options) {
     const std::scoped_lock lock(mutex_);
     queue_.set(options);

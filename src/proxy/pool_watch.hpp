@@ -35,6 +35,7 @@ class PoolWatch final : public upstream::PoolListener {
   void connection_created() override;
   void connection_closed(upstream::CloseReason reason) override;
   void capacity_freed(upstream::Pool& pool) override;
+  void place_withdrawn() override;
   void ceiling_freed() override;
   void warmed_up(bool well, std::uint32_t calls) override;
   [[nodiscard]] std::uint64_t chain_id() const override { return chain_->chain_id.load(); }

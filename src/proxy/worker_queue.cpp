@@ -32,6 +32,10 @@ void PoolWatch::capacity_freed(upstream::Pool& pool) {
   if (chain_->queue.waiting()) worker_.serve_waiters(pool, *this);
 }
 
+void PoolWatch::place_withdrawn() {
+  if (chain_->queue.waiting()) chain_->queue.place_withdrawn(worker_.loop().recent());
+}
+
 void PoolWatch::ceiling_freed() {
   worker_.serve_all_waiters();
 }

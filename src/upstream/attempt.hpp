@@ -29,9 +29,6 @@ struct ReplyHead {
   int status = 0;
   /// From Retry-After; 0 when absent or not a number of seconds.
   std::uint32_t retry_after_s = 0;
-  /// From the call's leaving to the reply's end; zero for a reply that streams, which takes as long
-  /// as its client lets it.
-  Duration took{0};
 };
 
 struct Failure {

@@ -43,7 +43,7 @@ bool Connection::advance_head() {
     return false;
   }
   const http::ResponseHead& head = parser_.head();
-  head_ = ReplyHead{.status = head.status, .retry_after_s = parse_retry_after(head.retry_after)};
+  head_ = ReplyHead{head.status, parse_retry_after(head.retry_after)};
   if (!head.keep_alive_words.empty()) read_keep_alive(head.keep_alive_words);
   keep_alive_ = head.keep_alive;
   body_begin_ = decoded_end_ = raw_begin_ = parser_.head_bytes();
@@ -192,7 +192,6 @@ bool Connection::deliver(std::size_t offset, std::size_t bytes) {
 
 void Connection::finish_held(std::size_t body_bytes, bool clean) {
   loop_.read_clock();
-  head_.took = loop_.recent() - sent_at_;
   AttemptSink& sink = *std::exchange(sink_, nullptr);
   const bool sound = sink.judge(head_, {buffer_.data() + body_begin_, body_bytes});
   release(sound && clean && keep_alive_ && !writing_,
@@ -216,7 +215,8 @@ void Connection::release(bool reusable, CloseReason otherwise) {
   uncount_calls();
   paused_ = false;
   if (state_ == State::kClosed) return;
-  const Duration took = head_.took;
+  // How long a stream takes is up to its client as much as to the node.
+  const Duration took = streaming_ ? Duration::zero() : loop_.recent() - sent_at_;
   if (!streaming_) record_.answered(took);
   record_.judged(std::exchange(blamed_, false) || head_.status >= 500);
   if (!reusable || draining_ || loop_.recent() >= expires_at_) {

@@ -220,6 +220,7 @@ void Pool::connection_idle(Connection& connection, Duration took) {
     }
   }
   if (shared_->above_limit()) {
+    if (took > Duration::zero()) listener_->place_withdrawn();
     connection.close(CloseReason::kExcess);
     return;
   }

@@ -21,6 +21,8 @@ class PoolListener : public net::RefCounted {
   virtual void connection_closed(CloseReason reason) = 0;
   /// A connection of this pool became idle, or a permit free.
   virtual void capacity_freed(Pool& pool) = 0;
+  /// A call has ended, and its connection goes because the limit has fallen.
+  virtual void place_withdrawn() {}
   /// A permit became free when the global cap was reached: any upstream may have waited for it.
   virtual void ceiling_freed() = 0;
   /// A connection was made ready before calls come, or could not be. `calls`: how many it took.

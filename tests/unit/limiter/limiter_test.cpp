@@ -54,7 +54,8 @@ struct Scene {
     done += in_flight * seconds(Limiter::kLook) / (service_s * inflation);
     Random random(1);
     for (std::size_t worker = 0; done >= 1; done -= 1, worker ^= 1) {
-      upstream::Underway call(shared->classes(), worker, 1, now);
+      upstream::Underway call;
+      call.start(shared->classes(), worker, 1, now);
       call.node_took(std::chrono::duration_cast<Duration>(
                          std::chrono::duration<double>(service_s * inflation)),
                      batched);

@@ -157,6 +157,34 @@ TEST_CASE("while a class stands, its newest is served and its oldest leaves") {
   CHECK_FALSE(queue.standing(Priority::kNormal, at(252ms)));
 }
 
+TEST_CASE("a limit that falls is no overload: who had a place comes back to the queue") {
+  for (const bool told : {true, false}) {
+    CAPTURE(told);
+    WaitQueue queue({.max = 1000}, 1);
+    std::uint64_t number = 0;
+    int refused = 0;
+    const auto come = [&](Duration t) {
+      refused += queue.push(of(1, number++, Priority::kLow, 99s), at(t)) ? 0 : 1;
+    };
+    for (int i = 0; i < 30; ++i) come(0ms);
+    // The calls of forty places end every 100 ms, and their clients send the next ones at once; four
+    // places fewer are given out each time.
+    int places = 40;
+    for (auto t = 101ms; places > 8; t += 100ms) {
+      const int before = std::exchange(places, places - 4);
+      for (int i = 0; i < before; ++i) {
+        if (i < places) {
+          REQUIRE(queue.pop_for(0, 0, at(t)));
+        } else if (told) {
+          queue.place_withdrawn(at(t));
+        }
+        come(t);
+      }
+    }
+    CHECK((refused == 0) == told);
+  }
+}
+
 TEST_CASE("shedding takes what is too much from the lowest class first") {
   struct Row {
     const char* name;

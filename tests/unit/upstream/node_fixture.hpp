@@ -19,7 +19,6 @@ class FakeSink final : public upstream::AttemptSink {
     ++judged;
     status = head.status;
     retry_after = head.retry_after_s;
-    took = head.took;
     text.assign(body);
     if (blames) at->blame();
     return sound;
@@ -68,7 +67,6 @@ class FakeSink final : public upstream::AttemptSink {
   net::Ref<upstream::Connection> at;
   int status = 0;
   std::uint32_t retry_after = 0;
-  Duration took{0};
   std::string text;
   std::string streamed;
   upstream::Failure failure;

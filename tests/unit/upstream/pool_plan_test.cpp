@@ -53,20 +53,13 @@ TEST_CASE("a call that waits for a handshake takes the connection that becomes f
   upstream::Connection* const dialled = f.start(second);
   settle(f.loop);
   CHECK(f.shared->connecting == 1);
-  const TimePoint began = now();
-  REQUIRE(f.until([&] { return now() - began >= 20ms; }));
-  const TimePoint free = now();
   REQUIRE(node.send(kReply));
   REQUIRE(f.until([&] { return first.replies == 1; }));
-  CHECK(first.took >= 20ms);
   CHECK(second.moves == 1);
   CHECK(second.at.get() != dialled);
   f.request(node);
   REQUIRE(node.send(kReply));
   REQUIRE(f.until([&] { return second.replies == 1; }));
-  // Its wait is not the node's time.
-  CHECK(second.took > Duration::zero());
-  CHECK(second.took <= now() - free);
   CHECK(second.failures == 0);
   CHECK(f.shared->in_flight == 0);
   // What was dialled for it goes on, for whoever comes next.
