@@ -41,8 +41,8 @@ LoadForecast::LoadForecast() : block_(kBlock), day_(kDay) {}
 
 void LoadForecast::restart(std::int64_t slot) noexcept {
   slot_ = slot;
-  sum_ = 0.0;
-  count_ = 0;
+  most_ = 0.0;
+  heard_ = false;
   block_.interrupt();
   const std::int64_t bucket = bucket_of(slot);
   if (bucket != bucket_) {
@@ -92,12 +92,12 @@ void LoadForecast::tick(double demand, TimePoint now) noexcept {
     restart(slot);
   }
   while (slot_ < slot) {
-    close_slot(count_ > 0 ? sum_ / count_ : demand_);
-    sum_ = 0.0;
-    count_ = 0;
+    close_slot(heard_ ? most_ : demand_);
+    most_ = 0.0;
+    heard_ = false;
   }
-  sum_ += demand;
-  ++count_;
+  most_ = std::max(most_, demand);
+  heard_ = true;
   demand_ = demand;
   now_ = now;
 }
@@ -113,33 +113,49 @@ LoadForecast::Place LoadForecast::place(Duration horizon) const noexcept {
   return {false, static_cast<std::uint32_t>(std::min<std::int64_t>(buckets, UINT32_MAX))};
 }
 
-std::uint32_t LoadForecast::block_slot(Duration horizon) const noexcept {
-  return phase(slot_at(now_ + horizon), kBlock.slots);
-}
-
 double LoadForecast::skill(Duration horizon) const noexcept {
   const Place where = place(horizon);
   return (where.block ? block_ : day_).skill(where.steps);
 }
 
-std::optional<double> LoadForecast::ahead(Duration horizon) const noexcept {
-  const Place where = place(horizon);
+std::optional<double> LoadForecast::answer(Place where, double season) const noexcept {
   const ForecastLayer& layer = where.block ? block_ : day_;
   const auto point = layer.ahead(where.steps);
   if (!point || layer.skill(where.steps) <= kLeastSkill) return std::nullopt;
   double root = point->root;
   double variance = point->sigma * point->sigma;
   if (!where.block) {
-    root += block_.season(block_slot(horizon));
+    root += season;
     variance += spread_;
   }
   root = std::max(0.0, root + kZ * std::sqrt(variance));
   return root * root;
 }
 
-double LoadForecast::need(double reactive, Duration horizon) const noexcept {
-  const auto forecast = ahead(horizon);
-  return forecast ? std::max(reactive, *forecast) : reactive;
+std::optional<double> LoadForecast::ahead(Duration horizon) const noexcept {
+  return answer(place(horizon), block_.season(phase(slot_at(now_ + horizon), kBlock.slots)));
+}
+
+std::optional<double> LoadForecast::within(Duration horizon) const noexcept {
+  std::optional<double> most;
+  const auto hear = [&most](std::optional<double> more) {
+    if (more && (!most || *more > *most)) most = more;
+  };
+  // The open slot too, and the open five minutes: neither is known before it is over. The block's
+  // layer does not speak for part of a time that is too long for it.
+  const std::int64_t last = slot_at(now_ + horizon);
+  const bool block = place(horizon).block;
+  const std::int64_t seasons = std::min(last, slot_ + std::int64_t{kBlock.slots} - 1);
+  double season = -HUGE_VAL;
+  for (std::int64_t slot = slot_; slot <= (block ? last : seasons); ++slot) {
+    season = std::max(season, block_.season(phase(slot, kBlock.slots)));
+    if (block) hear(answer({true, static_cast<std::uint32_t>(slot - slot_ + 1)}, 0.0));
+  }
+  const std::int64_t bucket = bucket_of(last);
+  for (std::int64_t at = bucket_; at <= bucket && at < bucket_ + day_.furthest(); ++at) {
+    hear(answer({false, static_cast<std::uint32_t>(at - bucket_ + 1)}, season));
+  }
+  return most;
 }
 
 std::size_t LoadForecast::bytes() const noexcept {

@@ -26,14 +26,16 @@ class LoadForecast {
 
   LoadForecast();
 
-  /// The demand now, not negative (NaN and below 0 count as 0). At any pace, best every 0.5 s; a
+  /// The demand now, not negative (NaN and below 0 count as 0). At any pace, but at least every
+  /// 0.5 s; of several in one slot the greatest counts, since what is provided must do for that; a
   /// value is taken to last until the next call. After a pause of over a minute the pause is
   /// skipped; a clock that went back is ignored.
   void tick(double demand, TimePoint now) noexcept;
   /// What will be wanted `horizon` after the last tick, or nothing (see above). Up to one hour.
   [[nodiscard]] std::optional<double> ahead(Duration horizon) const noexcept;
-  /// max(reactive, ahead): what a scaler in mode `act` should plan for.
-  [[nodiscard]] double need(double reactive, Duration horizon) const noexcept;
+  /// The most that will be wanted at any moment from now until `horizon` from now, as far as either
+  /// layer has an answer: what must be ordered by now if it takes that long to come.
+  [[nodiscard]] std::optional<double> within(Duration horizon) const noexcept;
   /// Share of the loss of the best plain rule (last value, smoothed values) that the forecast
   /// saves at this horizon; 0 while warming up, negative when it is worse.
   [[nodiscard]] double skill(Duration horizon) const noexcept;
@@ -48,7 +50,8 @@ class LoadForecast {
     std::uint32_t steps = 0;
   };
   [[nodiscard]] Place place(Duration horizon) const noexcept;
-  [[nodiscard]] std::uint32_t block_slot(Duration horizon) const noexcept;
+  /// `season`: the block's part, which the day's layer does not know.
+  [[nodiscard]] std::optional<double> answer(Place where, double season) const noexcept;
   void close_slot(double demand) noexcept;
   void close_bucket() noexcept;
   void restart(std::int64_t slot) noexcept;
@@ -59,8 +62,8 @@ class LoadForecast {
   std::int64_t slot_ = 0;    ///< the open half-second, counted from the clock's zero
   std::int64_t bucket_ = 0;  ///< the open five minutes
   double demand_ = 0.0;      ///< the last one heard
-  double sum_ = 0.0;         ///< of the open slot
-  std::uint32_t count_ = 0;
+  double most_ = 0.0;        ///< of the open slot
+  bool heard_ = false;       ///< anything in the open slot
   double root_sum_ = 0.0;  ///< of the open bucket, roots without the block's part
   double root_square_ = 0.0;
   std::uint32_t roots_ = 0;

@@ -62,7 +62,7 @@ Foresight foresee(const Trace& trace, Duration lead, std::size_t from) {
   std::size_t spoke = 0;
   for (std::size_t i = 0; i < out.plan.size(); ++i) {
     forecast.tick(trace.demand[i], time_of(trace, i));
-    out.plan[i] = std::max(forecast.need(0.0, lead), forecast.need(0.0, lead / 2));
+    out.plan[i] = forecast.within(lead).value_or(0.0);
     if (i >= from && out.plan[i] > 0.0) ++spoke;
   }
   out.skill = forecast.skill(lead);

@@ -21,8 +21,7 @@ using Plan = std::vector<double>;
 /// Reactive too: the demand of the last minute, smoothed.
 [[nodiscard]] Plan follow_plan(const Trace& trace);
 
-/// What LoadForecast answers for `lead` ahead (and half of it), 0 where it is silent; and its
-/// skill.
+/// The most that LoadForecast expects within `lead`, 0 where it is silent; and its skill.
 struct Foresight {
   Plan plan;
   double skill = 0.0;  ///< at the end

@@ -42,7 +42,7 @@ TEST_CASE("nothing is forecast before two seasons were seen") {
   run(forecast, 0s, 24s, [&](Duration t) { return bursts(t, random); });
   CHECK_FALSE(forecast.ahead(3s));
   CHECK(forecast.skill() == 0.0);
-  CHECK(forecast.need(17.0, 3s) == 17.0);
+  CHECK_FALSE(forecast.within(3s));
   run(forecast, 24s, 120s, [&](Duration t) { return bursts(t, random); });
   CHECK(forecast.ahead(3s));
 }
@@ -64,6 +64,37 @@ TEST_CASE("the burst after a block is foreseen, and its end") {
   CHECK(forecast.skill() > 0.8);
 }
 
+TEST_CASE("what must be there within a time is the most of it, now and its end included") {
+  Random random(8);
+  LoadForecast forecast;
+  run(forecast, 0s, 602s, [&](Duration t) { return bursts(t, random); });
+  // Phase 1.5 is open; the burst is that of phases 4 and 4.5.
+  const auto within = [&](Duration time) { return forecast.within(time).value_or(-1.0); };
+  CHECK(within(0s) == forecast.ahead(0s).value_or(0.0));
+  CHECK(within(2s) < 40.0);
+  CHECK(within(2500ms) > 90.0);
+  CHECK(within(8s) == within(2500ms));
+  run(forecast, 602s, 605s, [&](Duration t) { return bursts(t, random); });
+  CHECK(within(0s) > 90.0);
+  forecast.tick(20.0, at(605s));
+  CHECK(within(2s) < 40.0);
+}
+
+TEST_CASE("of several ticks in one slot the greatest is what must be provided for") {
+  LoadForecast once;
+  LoadForecast often;
+  for (Duration t = 0s; t < 300s; t += 500ms) {
+    const double demand = std::fmod(seconds(t), 12.0) < 1.0 ? 50.0 : 3.0;
+    once.tick(demand, at(t));
+    for (Duration in = 0s; in < 500ms; in += 50ms) {
+      often.tick(in == 200ms ? demand : 0.0, at(t + in));
+    }
+  }
+  for (const Duration horizon : {0ms, 500ms, 1000ms, 3000ms}) {
+    CHECK(often.within(horizon) == once.within(horizon));
+  }
+}
+
 TEST_CASE("what repeats every day is foreseen five minutes ahead") {
   Random random(3);
   LoadForecast forecast;
@@ -78,6 +109,12 @@ TEST_CASE("what repeats every day is foreseen five minutes ahead") {
   REQUIRE(need);
   CHECK(*need > 250.0);
   CHECK(*need < 400.0);
+  // And by who asks for less than its five minutes, when they have come.
+  CHECK(forecast.within(1s).value_or(HUGE_VAL) < 250.0);
+  for (Duration t = 3 * day + 13h + 57min; t < 3 * day + 14h; t += 500ms) {
+    forecast.tick(day_shape(t) + 2.0 * noise(random), at(t));
+  }
+  CHECK(forecast.within(1s).value_or(0.0) > 250.0);
 }
 
 TEST_CASE("where there is nothing to foresee the reactive plan stands alone") {
@@ -96,7 +133,7 @@ TEST_CASE("where there is nothing to foresee the reactive plan stands alone") {
         if (forecast.ahead(3s)) {
           ++spoke;
         } else {
-          CHECK(forecast.need(50.0, 3s) == 50.0);
+          CHECK_FALSE(forecast.within(500ms));
         }
       }
     }
@@ -112,8 +149,8 @@ TEST_CASE("one wild burst does not poison its slot") {
   for (Duration t = 0s; t < 620s; t += 500ms) {
     // At 598 s, phase 10, a hundred times the usual.
     forecast.tick(t == 598s ? 2000.0 : bursts(t, random), at(t));
-    if (t == 595s) before = forecast.need(0.0, 3s);
-    if (t == 607s) CHECK(forecast.need(0.0, 3s) < 2.0 * before);
+    if (t == 595s) before = forecast.ahead(3s).value_or(0.0);
+    if (t == 607s) CHECK(forecast.ahead(3s).value_or(HUGE_VAL) < 2.0 * before);
   }
 }
 
@@ -125,12 +162,12 @@ TEST_CASE("pauses, clocks and values that are not numbers do no harm") {
   forecast.tick(1e9, at(60s));  // the past
   CHECK(forecast.skill() == skill);
   run(forecast, 120s, 122s, [&](Duration t) { return bursts(t, random); });
-  CHECK(forecast.need(0.0, 5s) < 60.0);
+  CHECK(forecast.ahead(5s).value_or(HUGE_VAL) < 60.0);
 
   // The shape of the bursts is still known after ten hours of which nothing was heard.
   run(forecast, 36120s, 36122s, [&](Duration t) { return bursts(t, random); });
-  CHECK(forecast.need(0.0, 2s) < 60.0);
-  CHECK(forecast.need(0.0, 2500ms) > 90.0);
+  CHECK(forecast.ahead(2s).value_or(HUGE_VAL) < 60.0);
+  CHECK(forecast.ahead(2500ms).value_or(0.0) > 90.0);
   run(forecast, 36122s, 36240s, [&](Duration t) { return bursts(t, random); });
   CHECK(forecast.skill() > 0.5);
   for (const double bad : {std::numeric_limits<double>::quiet_NaN(), -1.0}) {
@@ -150,7 +187,7 @@ TEST_CASE("a forecast is small and allocates nothing after it was made") {
   const std::size_t before = allocations();
   double sum = 0.0;
   run(forecast, 0s, 1h, [&](Duration t) {
-    sum += forecast.need(0.0, 3s) + forecast.need(0.0, 5min);
+    sum += forecast.ahead(3s).value_or(0.0) + forecast.within(5min).value_or(0.0);
     return bursts(t, random);
   });
   CHECK(allocations() == before);
