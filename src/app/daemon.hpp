@@ -68,11 +68,12 @@ class Daemon final : public health::Observer,
   void limit_foretold(const std::string& chain, const std::string& upstream,
                       const vitals::LimitForecast& forecast) override;
   void steer(const std::shared_ptr<upstream::Shared>& shared, std::size_t worker,
-             std::uint32_t target) override;
+             std::uint32_t target, bool early) override;
   void scaled(const scaler::Target& target, const scaler::Change& change) override;
   [[nodiscard]] std::optional<std::uint32_t> forced(const scaler::Target& target) override;
   void limit_changed(const std::shared_ptr<upstream::Shared>& shared) override;
   void limiting(const limiter::Target& target, const limiter::Episode& episode) override;
+  [[nodiscard]] double queued(const scaler::Target& target) override;
 
  private:
   /// A configuration that can be made current without any step that could fail.
@@ -114,6 +115,7 @@ class Daemon final : public health::Observer,
   /// Whether those in rotation have the connections that they are to have before calls come.
   [[nodiscard]] bool all_warm() const;
   void collect_scaler(metrics::Emitter& emitter) const;
+  [[nodiscard]] std::string foresight_status(const upstream::Shared& shared) const;
 
   void collect(metrics::Emitter& emitter) const;
   void collect_vitals(metrics::Emitter& emitter) const;

@@ -130,7 +130,8 @@ std::string limit_status(const limiter::Report& report) {
 
 std::string upstream_status(const health::UpstreamReport& report, const proxy::UpstreamSpec* spec,
                             const Rate& rate, const std::vector<vitals::ClassFigures>& figures,
-                            const limiter::Report& limit, TimePoint now) {
+                            const limiter::Report& limit, const std::string& foresight,
+                            TimePoint now) {
   const PoolCounts pool = pool_counts(*report.shared);
   const upstream::Options& options = report.shared->options();
   const auto ms_until = [now](std::int64_t until_ns) {
@@ -141,7 +142,7 @@ std::string upstream_status(const health::UpstreamReport& report, const proxy::U
       std::back_inserter(out),
       R"({{"name":{},"url":"{}://{}:{}","state":"{}","reason":"{}","score":{:.3f},"score_parts":{{"errors":{:.3f},)"
       R"("latency":{:.3f},"freshness":{:.3f},"throttle":{:.3f}}},"head":{},"lag_blocks":{},"consecutive_failures":{},)"
-      R"("response_time_ms":{:.3f},"throttled_ms":{},"unbatched_ms":{},"connections":{{"idle":{},"busy":{},"connecting":{},"draining":{},"waiting":{},"target":{},"max":{}}},{},)"
+      R"("response_time_ms":{:.3f},"throttled_ms":{},"unbatched_ms":{},"connections":{{"idle":{},"busy":{},"connecting":{},"draining":{},"waiting":{},"target":{},"max":{}}},{},"forecast":{},)"
       R"("tier":{},"weight":{},"in_flight":{},"override":{},{},"classes":{},"breakers":{},"ramp":{:.2f},"recoveries":{},"latest_outage_s":{:.1f}}})",
       json_text(report.name), options.tls ? "https" : "http", options.host, options.port,
       word(report.serving), word(report.reason), report.score.total(), report.score.errors,
@@ -150,8 +151,7 @@ std::string upstream_status(const health::UpstreamReport& report, const proxy::U
       ms_until(report.shared->throttled_until_ns.load()),
       ms_until(report.shared->unbatched_until_ns.load()), pool.idle, pool.busy, pool.connecting,
       pool.draining, pool.waiting, report.shared->target.load(), pool.max,
-      limit_status(limit),
-      spec != nullptr ? spec->tier : 1,
+      limit_status(limit), foresight, spec != nullptr ? spec->tier : 1,
       report.shared->hand.weight_or(spec != nullptr ? spec->weight : 1),
       report.shared->in_flight.load(), override_status(report.shared->hand), rate_status(rate),
       figures_status(figures), breakers_status(*report.shared, now), report.ramp, report.recoveries,
@@ -295,7 +295,8 @@ std::string Daemon::chain_status(const health::ChainReport& report, TimePoint ti
     out +=
         upstream_status(report.upstreams[i], spec, spec != nullptr ? rates_.of(spec->slot) : Rate{},
                         vitals_.figures(*report.upstreams[i].shared),
-                        limiter_.report(*report.upstreams[i].shared), time);
+                        limiter_.report(*report.upstreams[i].shared),
+                        foresight_status(*report.upstreams[i].shared), time);
   }
   return out + "]}";
 }

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The connections to upstreams: what the scaler plans goes to the workers that hold them.
+#include <algorithm>
+
+#include <fmt/format.h>
+
 #include "app/daemon.hpp"
 #include "events/event.hpp"
 
 namespace sluice::app {
 
 void Daemon::steer(const std::shared_ptr<upstream::Shared>& shared, std::size_t worker,
-                   std::uint32_t target) {
-  workers_[worker]->post(
-      [&w = workers_[worker]->worker(), shared, target] { w.steer(*shared, target); });
+                   std::uint32_t target, bool early) {
+  workers_[worker]->post([&w = workers_[worker]->worker(), shared, target, early] {
+    w.steer(*shared, target, early);
+  });
 }
 
 void Daemon::scaled(const scaler::Target& target, const scaler::Change& change) {
@@ -26,6 +31,17 @@ std::optional<std::uint32_t> Daemon::forced(const scaler::Target& target) {
   const std::uint32_t set = target.shared->hand.connections.load();
   if (set == upstream::Hand::kAuto) return std::nullopt;
   return set;
+}
+
+/// Each call may go to any upstream that gets calls; they are counted to these evenly.
+double Daemon::queued(const scaler::Target& target) {
+  const auto chain = std::ranges::find(snapshot_->chains, target.chain, &proxy::ChainSpec::name);
+  if (chain == snapshot_->chains.end()) return 0;
+  const std::uint32_t waiting = chain->shared->queue.size();
+  if (waiting == 0 || !target.shared->in_rotation.load()) return 0;
+  const auto takers = std::ranges::count_if(
+      chain->upstreams, [](const auto& upstream) { return upstream.shared->in_rotation.load(); });
+  return static_cast<double>(waiting) / static_cast<double>(std::max<std::ptrdiff_t>(takers, 1));
 }
 
 void Daemon::warm_up(const std::shared_ptr<upstream::Shared>& shared) {
@@ -55,6 +71,12 @@ bool Daemon::all_warm() const {
 
 void Daemon::collect_scaler(metrics::Emitter& emitter) const {
   for (const scaler::Report& report : scaler_->report()) {
+    if (const auto& foresight = report.foresight) {
+      const auto labels = {std::string_view(report.chain), std::string_view(report.upstream)};
+      if (foresight->connections)
+        emitter.gauge(metrics::MetricId::kPoolForecast, labels, *foresight->connections);
+      emitter.gauge(metrics::MetricId::kPoolForecastSkill, labels, foresight->skill);
+    }
     for (std::size_t i = 1; i < report.grown.size(); ++i) {
       const std::string_view reason = policy::word(static_cast<policy::ScaleReason>(i));
       if (report.grown[i] != 0) {
@@ -69,6 +91,17 @@ void Daemon::collect_scaler(metrics::Emitter& emitter) const {
       }
     }
   }
+}
+
+/// `{"connections":…,"target":…,"skill":…,"horizon_s":…}`, or `null` where prediction is off.
+std::string Daemon::foresight_status(const upstream::Shared& shared) const {
+  const auto foresight = scaler_->foresight(shared);
+  if (!foresight) return "null";
+  const std::string connections =
+      foresight->connections ? fmt::format("{:.1f}", *foresight->connections) : "null";
+  return fmt::format(R"({{"connections":{},"target":{},"skill":{:.3f},"horizon_s":{:.3f}}})",
+                     connections, foresight->target, foresight->skill,
+                     seconds(foresight->horizon));
 }
 
 }  // namespace sluice::app

@@ -119,11 +119,6 @@ class Binder {
                   const std::string& path) {
     if (entry.value.is_null()) return;
     if (!expect_map(entry.value, path)) return;
-    if (shape.key != nullptr && shape.key->support == Support::kNone &&
-        !entry.value.entries.empty()) {
-      report_.error(entry.at, fmt::format("'{}' is not supported by this build", path));
-      return;
-    }
     bound_.places.set(path, entry.value);
     bind_children(entry.value, shape, owner, path);
   }

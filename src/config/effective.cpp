@@ -33,7 +33,7 @@ class Writer {
       const std::string inside = children(shape, owner, path, indent + 2);
       return inside.empty() ? "" : fmt::format("{}\n{}", head, inside);
     }
-    if (key->type == Type::kBlock || key->support == Support::kNone) return {};
+    if (key->type == Type::kBlock) return {};
     if (key->type == Type::kBlocks) return items(*key, owner, path, head, indent);
     const void* member = key->field.access(owner);
     if (is_unset(*key, member)) return {};

@@ -99,7 +99,7 @@ std::string children(const Shape& shape, std::size_t indent, unsigned without) {
   std::string out;
   for (const Shape& child : shape.children) {
     const Key& key = *child.key;  // every group has a row of its own
-    if ((key.at & without) != 0 || key.support == Support::kNone) continue;
+    if ((key.at & without) != 0) continue;
     const std::string text = body(child, indent, without);
     if (text.empty()) continue;
     if (indent == 0) out += "\n";

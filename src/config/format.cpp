@@ -46,8 +46,7 @@ std::string headers_text(const std::vector<Header>& headers) {
 }
 
 std::string number_text(const Key& key, double value) {
-  if (value == 0 && !key.zero.empty() && key.support == Support::kFull)
-    return std::string(key.zero);
+  if (value == 0 && !key.zero.empty()) return std::string(key.zero);
   return format_quantity(key.type, value);
 }
 

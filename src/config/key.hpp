@@ -55,13 +55,6 @@ enum class Type : std::uint8_t {
 
 enum class Reload : std::uint8_t { kLive, kRestart };
 
-/// Whether this build does what the key says.
-enum class Support : std::uint8_t {
-  kFull,
-  kDefaultOnly,  // may be set to its default, to nothing else
-  kNone,         // may not be set
-};
-
 /// The objects that a place's keys fill; null where a place has none.
 struct Owner {
   Config* root = nullptr;
@@ -192,7 +185,6 @@ struct Key {
   std::string_view zero = {};           // the word that stands for 0: "off", "auto"
   std::span<const Word> words = {};
   Reload reload = Reload::kLive;
-  Support support = Support::kFull;
   bool required = false;
   bool secret = false;  // never repeated in messages, hidden in dumps
   bool sample = true;   // whether the example file sets it, or only mentions it

@@ -69,10 +69,6 @@ std::string remarks(const Key& key) {
   if (key.required) out += " *Required.*";
   if (key.reload == Reload::kRestart) out += " *Restart.*";
   if (key.secret) out += " *Secret.*";
-  if (key.support == Support::kNone) out += " *Not in this build.*";
-  if (key.support == Support::kDefaultOnly) {
-    out += fmt::format(" *Only `{}` in this build.*", key.fallback);
-  }
   for (const Word& word : key.words) {
     if (!word.supported) out += fmt::format(" *`{}` is not in this build.*", word.text);
   }

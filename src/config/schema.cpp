@@ -145,8 +145,6 @@ std::string object(const Shape& shape, std::size_t indent) {
   std::string properties;
   std::vector<std::string> required;
   for (const Shape& child : shape.children) {
-    // What may not be set is not offered; `check` says why it is refused.
-    if (child.key != nullptr && child.key->support == Support::kNone) continue;
     properties += fmt::format("{}\n{:{}}{}: {{{}}}", properties.empty() ? "" : ",", "", indent + 2,
                               json_string(child.name), property(child, indent + 2));
     const bool needed =

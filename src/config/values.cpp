@@ -267,28 +267,20 @@ std::optional<std::size_t> read_word(const Key& key, const Node& node, const std
 bool read_value(const Key& key, const Node& node, const std::string& path, const Owner& owner,
                 Report& report) {
   const Reading in{key, node, path, report};
-  if (key.support == Support::kNone) return in.fail("is not supported by this build");
   void* member = key.field.access(owner);
   if (key.type == Type::kHeaders) return read_headers(key, node, path, member, report);
   if (node.is_null()) return in.fail("has no value");
   if (is_list(key.type)) return read_list(key, node, path, member, report);
   if (!node.is_scalar())
     return in.fail(fmt::format("must be a single value, not {}", node.kind_name()));
-  if (!dispatch(in, member)) return false;
-  if (key.support == Support::kDefaultOnly && format_value(key, member) != key.fallback) {
-    set_default(key, owner);
-    return in.fail(fmt::format("can only be {} in this build", key.fallback));
-  }
-  return true;
+  return dispatch(in, member);
 }
 
 void set_default(const Key& key, const Owner& owner) {
   if (key.fallback.empty()) return;
   Report none;
   none.add_source("default");
-  Key plain = key;
-  plain.support = Support::kFull;
-  read_value(plain, parse_fallback(key.fallback), std::string(key.path), owner, none);
+  read_value(key, parse_fallback(key.fallback), std::string(key.path), owner, none);
 }
 
 }  // namespace sluice::config

@@ -45,6 +45,8 @@ enum class MetricId : std::uint8_t {
   kUpstreamConcurrencyLimit,
   kUpstreamConcurrencyInflation,
   kUpstreamLimiting,
+  kPoolForecast,
+  kPoolForecastSkill,
   kScalerEvents,
   kWarmUps,
   kQueueDepth,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/clock.hpp"
@@ -31,6 +32,12 @@ class DialPlan {
  public:
   /// Handshakes of one upstream at once, of all workers together, before any doubling.
   static constexpr std::uint32_t kAtOnce = 8;
+
+  /// Time until so many connections, of all workers together, are there when nobody waits for them
+  /// and each handshake takes so long.
+  [[nodiscard]] static Duration ready_in(std::uint32_t missing, Duration handshake) noexcept {
+    return handshake * ((std::max(missing, 1U) + kAtOnce - 1) / kAtOnce);
+  }
 
   /// `ahead`: whether to dial before calls wait; else only for them and up to the target.
   explicit DialPlan(std::uint32_t workers = 1, bool ahead = true) noexcept;

@@ -19,6 +19,9 @@ constexpr Duration kPeakSlotLeast = std::chrono::milliseconds(50);
 /// A small excess is let be for so many cool-downs: closing and dialling one connection over and
 /// over costs more than keeping it.
 constexpr int kSmallExcessFor = 3;
+constexpr Duration kForeseenFor = std::chrono::seconds(1);
+/// Several of the chain's blocks.
+constexpr Duration kLastingPeak = std::chrono::minutes(1);
 
 /// A twentieth of a connection is not worth another.
 std::uint32_t whole(double connections) noexcept {
@@ -77,6 +80,7 @@ void LoadTracker::add(const WorkerSample& sample, Duration cooldown, TimePoint n
   load_ = last_ == TimePoint{} ? sample.busy : load_ * kept + sample.busy * (1.0 - kept);
   // So that a pool that rests comes to rest.
   if (load_ < 0.01) load_ = 0;
+  lasting_peak_ = std::max<double>(sample.peak, lasting_peak_ * kept_after(now - last_, kLastingPeak));
   last_ = std::max(last_, now);
   const std::int64_t slot = now.time_since_epoch() / std::max(cooldown / 2, kPeakSlotLeast);
   // Slots of another length are numbered otherwise: what was kept by the old ones cannot age.
@@ -120,11 +124,8 @@ ScaleStep ScalePlan::plan(const ScaleSample& sample, TimePoint now) {
   }
   Wish reactive = wish(sample, need);
   Wish with_forecast = reactive;
-  if (sample.forecast && options_.predict != ForecastUse::kOff &&
-      options_.mode != ScaleMode::kOff) {
-    const double ahead = sized(*sample.forecast);
-    if (ahead > reactive.connections) with_forecast = {ahead, ScaleReason::kForecast};
-  }
+  if (const double ahead = foreseen(sample, now); ahead > reactive.connections)
+    with_forecast = {ahead, ScaleReason::kForecast};
   const bool act = options_.predict == ForecastUse::kAct;
   const Wish wanted = bounded(act ? with_forecast : reactive, sample);
   ScaleStep step{.ahead = whole(bounded(with_forecast, sample).connections)};
@@ -146,10 +147,18 @@ ScaleStep ScalePlan::plan(const ScaleSample& sample, TimePoint now) {
     step.reason = idle ? ScaleReason::kIdle : wanted.reason;
   }
   share_out(sample);
-  const std::uint32_t open = open_of(sample);
   step.target = target_.value();
-  step.open_now = step.target > open ? step.target - open : 0;
   return step;
+}
+
+double ScalePlan::foreseen(const ScaleSample& sample, TimePoint now) {
+  if (options_.predict == ForecastUse::kOff || options_.mode == ScaleMode::kOff) return 0;
+  const double ahead = sample.forecast.value_or(0);
+  if (ahead >= foreseen_ || now >= foreseen_until_) {
+    foreseen_ = ahead;
+    foreseen_until_ = now + kForeseenFor;
+  }
+  return foreseen_;
 }
 
 ScalePlan::Wish ScalePlan::wish(const ScaleSample& sample, std::uint32_t need) const {
@@ -223,10 +232,16 @@ void ScalePlan::share_out(const ScaleSample& sample) {
     shares_[i] = loads_[i].need();
     left -= shares_[i];
   }
-  // What is over stays where it is, or else is spread evenly.
+  // What is over stays where it is, or goes where bursts came, or else is spread evenly.
   for (std::size_t i = 0; i < shares_.size() && i < sample.workers.size(); ++i) {
     const std::uint32_t open = sample.workers[i].open;
     const std::uint32_t more = std::min(open > shares_[i] ? open - shares_[i] : 0, left);
+    shares_[i] += more;
+    left -= more;
+  }
+  for (std::size_t i = 0; i < shares_.size() && left > 0; ++i) {
+    const std::uint32_t peak = whole(loads_[i].lasting_peak());
+    const std::uint32_t more = std::min(peak > shares_[i] ? peak - shares_[i] : 0, left);
     shares_[i] += more;
     left -= more;
   }

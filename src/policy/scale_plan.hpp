@@ -58,7 +58,8 @@ struct ScaleSample {
   bool throttled = false;
   /// Connections made ready for calls that are about to come.
   std::uint32_t warm = 0;
-  /// Connections that will be busy a provisioning time from now.
+  /// Connections that will be needed at once before one that is dialled by the next plan could be
+  /// ready: an upper figure, with nothing to be added for random swing.
   std::optional<double> forecast;
   /// An operator's order.
   std::optional<std::uint32_t> forced;
@@ -82,8 +83,6 @@ struct ScaleStep {
   std::uint32_t target = 0;
   /// Why it differs from the target before; kNone when it does not.
   ScaleReason reason = ScaleReason::kNone;
-  /// Connections missing by this plan.
-  std::uint32_t open_now = 0;
   /// What the plan would be with the forecast; equal to `target` when that is acted on, or when
   /// there is none.
   std::uint32_t ahead = 0;
@@ -118,10 +117,13 @@ class LoadTracker {
   [[nodiscard]] double load() const noexcept { return load_; }
   [[nodiscard]] std::uint32_t recent_peak() const noexcept;
   [[nodiscard]] std::uint32_t need() const noexcept { return need_.value(); }
+  /// Most busy at once, forgotten over some minutes: this worker's part of what is foreseen.
+  [[nodiscard]] double lasting_peak() const noexcept { return lasting_peak_; }
 
  private:
   static constexpr std::size_t kSlots = 6;
   double load_ = 0;
+  double lasting_peak_ = 0;
   TimePoint last_{};
   Duration cooldown_{0};
   std::array<std::uint32_t, kSlots> peaks_{};
@@ -134,9 +136,10 @@ class LoadTracker {
 
 /// Plans how many connections one upstream shall have, and how they are spread over the workers.
 /// `threshold` grows by steps above a share of busy connections and shrinks below another; `sized`
-/// follows the load by the square-root rule. Both grow at once and shrink slowly. Says what shall
-/// be, does nothing itself: how fast connections are dialled is each pool's DialPlan. Pure; one per
-/// upstream, one writer.
+/// follows the load by the square-root rule. Both grow at once and shrink slowly. A forecast only
+/// ever adds to that, and for a second after the moment it was for, since a burst may be late. Says
+/// what shall be, does nothing itself: how fast connections are dialled is each pool's DialPlan.
+/// Pure; one per upstream, one writer.
 class ScalePlan {
  public:
   ScalePlan(const ScaleOptions& options, std::size_t workers);
@@ -157,6 +160,7 @@ class ScalePlan {
   };
   [[nodiscard]] Wish wish(const ScaleSample& sample, std::uint32_t need) const;
   [[nodiscard]] Wish threshold_wish(const ScaleSample& sample) const;
+  [[nodiscard]] double foreseen(const ScaleSample& sample, TimePoint now);
   [[nodiscard]] Wish bounded(Wish wish, const ScaleSample& sample) const;
   void share_out(const ScaleSample& sample);
 
@@ -164,6 +168,8 @@ class ScalePlan {
   std::vector<LoadTracker> loads_;
   std::vector<std::uint32_t> shares_;
   SlowShrink target_;
+  double foreseen_ = 0;
+  TimePoint foreseen_until_{};
 };
 
 }  // namespace sluice::policy

@@ -62,6 +62,10 @@ class ChainQueue {
   /// Sequentially consistent: a worker registers and then looks for capacity, another frees
   /// capacity and then looks here, so one of them must see the other.
   [[nodiscard]] bool waiting() const noexcept { return waiting_.load() != 0; }
+  /// Of all priorities, as it was a moment ago.
+  [[nodiscard]] std::uint32_t size() const noexcept {
+    return waiting_.load(std::memory_order_relaxed);
+  }
   [[nodiscard]] std::size_t depth(policy::Priority priority) const {
     const std::scoped_lock lock(mutex_);
     return queue_.size(priority);

@@ -39,14 +39,15 @@ class Worker final : public frontend::Handler, public frontend::Observer {
   void standing_changed(const upstream::Shared& shared, bool abandon);
   /// Makes connections ready before calls come.
   void warm_up(const upstream::Shared& shared);
-  /// This worker's part of what the plan wants an upstream to have.
-  void steer(const upstream::Shared& shared, std::uint32_t target);
   /// A probe has made so many calls to a node of the chain: they draw on the retry budget, as all
   /// that a node gets beyond its clients' calls does.
   void charge_probe(const ChainShared& chain, std::uint32_t calls);
   /// An upstream may have another number of connections: those beyond it close, and who waits for
   /// one looks again.
   void limit_changed(const upstream::Shared& shared);
+  /// This worker's part of what the plan wants an upstream to have; `early`: for calls that are
+  /// expected.
+  void steer(const upstream::Shared& shared, std::uint32_t target, bool early);
   /// At the end: gives up every call and closes every connection.
   void stop();
 

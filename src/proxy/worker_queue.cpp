@@ -149,9 +149,9 @@ void Worker::warm_up(const upstream::Shared& shared) {
     kept->second.pool->warm_up(shared.options().warm_up, now());
 }
 
-void Worker::steer(const upstream::Shared& shared, std::uint32_t target) {
+void Worker::steer(const upstream::Shared& shared, std::uint32_t target, bool early) {
   if (const auto kept = pools_.find(&shared); kept != pools_.end())
-    kept->second.pool->steer(target, now());
+    kept->second.pool->steer(target, early, now());
 }
 
 void Worker::charge_probe(const ChainShared& chain, std::uint32_t calls) {

@@ -4,11 +4,21 @@
 #include <algorithm>
 #include <utility>
 
+#include "policy/dial_plan.hpp"
+#include "policy/forecast/load_forecast.hpp"
+
 namespace sluice::scaler {
 
 namespace {
 
 constexpr Duration kWarmFor = std::chrono::seconds(30);
+/// From block to block: the highest in it says how many must be dialled ahead.
+constexpr Duration kSeason = std::chrono::seconds(12);
+/// However slow handshakes are: earlier than so long before, the burst that was is not yet over.
+constexpr Duration kDialFor = std::chrono::seconds(10);
+/// Calls that wait are demand up to so many times what the pool may ever have; what is more is a
+/// backlog, which says nothing of how many come.
+constexpr double kBacklog = 2.0;
 
 }  // namespace
 
@@ -18,6 +28,7 @@ class Scaler::Watched {
   explicit Watched(Target target)
       : plan_(target.options, target.shared->parts().size()), target_(std::move(target)) {
     begin();
+    begin_forecast();
   }
 
   [[nodiscard]] const Target& target() const noexcept { return target_; }
@@ -27,15 +38,33 @@ class Scaler::Watched {
     plan_.set(target.options);
     target_ = std::move(target);
     if (!same_pools) begin();
+    begin_forecast();
   }
 
   void warm(TimePoint now) noexcept { warm_until_ = now + kWarmFor; }
 
   void look(Observer& observer, TimePoint now) {
     std::vector<upstream::PoolPart>& parts = target_.shared->parts();
-    for (std::size_t i = 0; i < parts.size(); ++i)
-      samples_[i].busy += parts[i].busy.load(std::memory_order_relaxed);
+    std::uint32_t peaks = 0;
+    std::uint32_t trials = 0;
+    constexpr auto relaxed = std::memory_order_relaxed;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const std::uint32_t busy = parts[i].busy.load(relaxed);
+      samples_[i].busy += busy;
+      // Set back to what is busy now. The worker may raise it at the same time: then one of both
+      // is lost, until its next call.
+      const std::uint32_t peak = parts[i].peak.exchange(busy, relaxed);
+      samples_[i].peak = std::max(samples_[i].peak, peak);
+      peaks += peak;
+      trials += parts[i].trials.load(relaxed);
+    }
     ++looks_;
+    if (forecast_ != nullptr) {
+      const std::uint32_t calls = target_.shared->carrying();
+      const double waiting = calls - std::min(calls, trials) + observer.queued(target_);
+      forecast_->tick(std::min(std::max<double>(peaks, waiting), kBacklog * target_.options.max),
+                      now);
+    }
     if (now < plan_at_) return;
     plan_at_ = now + target_.options.interval;
     plan(observer, now);
@@ -43,10 +72,16 @@ class Scaler::Watched {
     looks_ = 0;
   }
 
+  [[nodiscard]] std::optional<Foresight> foresight() const {
+    if (forecast_ == nullptr) return std::nullopt;
+    return foresight_;
+  }
+
   [[nodiscard]] Report report() const {
     Report report = report_;
     report.chain = target_.chain;
     report.upstream = target_.upstream;
+    report.foresight = foresight();
     return report;
   }
 
@@ -58,14 +93,26 @@ class Scaler::Watched {
     connect_failures_ = target_.shared->connect_failures.load();
   }
 
+  /// What an earlier configuration has taught it stays.
+  void begin_forecast() {
+    if (target_.options.predict == policy::ForecastUse::kOff) {
+      forecast_.reset();
+    } else if (forecast_ == nullptr) {
+      forecast_ = std::make_unique<policy::LoadForecast>();
+      foresight_ = {};
+    }
+  }
+
   void plan(Observer& observer, TimePoint now) {
     const std::uint32_t before = plan_.target();
     const policy::ScaleStep step = plan_.plan(sample(observer, now), now);
+    foresight_.target = step.ahead;
     target_.shared->target.store(step.target, std::memory_order_relaxed);
+    const bool early = step.reason == policy::ScaleReason::kForecast;
     const auto shares = plan_.shares();
     for (std::size_t i = 0; i < shares.size(); ++i) {
       if (std::exchange(told_[i], shares[i]) != shares[i])
-        observer.steer(target_.shared, i, shares[i]);
+        observer.steer(target_.shared, i, shares[i], early);
     }
     if (step.target == before) return;
     auto& counts = step.target > before ? report_.grown : report_.shrunk;
@@ -80,12 +127,8 @@ class Scaler::Watched {
     policy::ScaleSample sample;
     std::uint32_t open = 0;
     for (std::size_t i = 0; i < samples_.size(); ++i) {
-      upstream::PoolPart& part = shared.parts()[i];
       samples_[i].busy /= looks_;
-      // Set back to what is busy now. The worker may raise it at the same time: then one of both
-      // is lost, until its next call.
-      samples_[i].peak = part.peak.exchange(part.busy.load(relaxed), relaxed);
-      samples_[i].open = part.open.load(relaxed);
+      samples_[i].open = shared.parts()[i].open.load(relaxed);
       open += samples_[i].open;
     }
     sample.workers = samples_;
@@ -106,8 +149,23 @@ class Scaler::Watched {
     sample.throttled = shared.throttled_until_ns.load(relaxed) > now.time_since_epoch().count();
     sample.warm = now < warm_until_ ? shared.options().warm_up : 0;
     sample.forced = observer.forced(target_);
-    sample.forecast = observer.forecast(target_);
+    if (forecast_ != nullptr) foresee(open);
+    sample.forecast = foresight_.connections;
     return sample;
+  }
+
+  /// As far ahead as it takes from now, by the next plan, until as many more are ready as the
+  /// highest of the coming season would need.
+  void foresee(std::uint32_t open) {
+    const upstream::Shared& shared = *target_.shared;
+    const double most = forecast_->within(kSeason).value_or(0);
+    const double missing = std::clamp<double>(most - open, 0, target_.options.max);
+    Duration ready = policy::DialPlan::ready_in(static_cast<std::uint32_t>(missing),
+                                                Duration(shared.handshake_ns.load()));
+    if (shared.options().warm_up_verified) ready += Duration(shared.latency_ns.load());
+    foresight_.horizon = std::min(ready, kDialFor) + target_.options.interval;
+    foresight_.connections = forecast_->within(foresight_.horizon);
+    foresight_.skill = forecast_->skill(foresight_.horizon);
   }
 
   policy::ScalePlan plan_;
@@ -119,6 +177,9 @@ class Scaler::Watched {
   std::uint64_t connect_failures_ = 0;
   TimePoint plan_at_{};
   TimePoint warm_until_{};
+  /// Null where prediction is off.
+  std::unique_ptr<policy::LoadForecast> forecast_;
+  Foresight foresight_;
   Report report_;
 };
 
@@ -159,8 +220,19 @@ void Scaler::stop() {
 
 void Scaler::on_tick() {
   const TimePoint time = now();
-  for (const auto& watched : watched_) watched->look(observer_, time);
+  look(time);
   tick_.set(time + kLook);
+}
+
+void Scaler::look(TimePoint now) {
+  for (const auto& watched : watched_) watched->look(observer_, now);
+}
+
+std::optional<Foresight> Scaler::foresight(const upstream::Shared& shared) const {
+  for (const auto& watched : watched_) {
+    if (watched->target().shared.get() == &shared) return watched->foresight();
+  }
+  return std::nullopt;
 }
 
 std::vector<Report> Scaler::report() const {

@@ -116,9 +116,12 @@ void Pool::fill(TimePoint now) {
   dial_more(now);
 }
 
-void Pool::steer(std::uint32_t target, TimePoint now) {
+void Pool::steer(std::uint32_t target, bool early, TimePoint now) {
   const net::Ref<Pool> self(this);
   target_ = target;
+  const std::uint32_t missing = target > connected() ? target - connected() : 0;
+  const bool tried = early && shared_->options().warm_up_verified;
+  untried_ = tried ? missing : std::min(untried_, missing);
   const std::uint32_t have = connected() + connecting_;
   for (std::uint32_t over = have > target ? have - target : 0; over > 0 && !idle_.empty(); --over)
     close_oldest_idle(CloseReason::kExcess);
@@ -173,6 +176,7 @@ void Pool::close_all() {
     connection->close(CloseReason::kRetired);
   }
   trials_.clear();
+  note_trials();
 }
 
 void Pool::note_busy() noexcept {
@@ -184,6 +188,10 @@ void Pool::note_busy() noexcept {
 
 void Pool::note_open() noexcept {
   part_.open.store(connected() + connecting_, std::memory_order_relaxed);
+}
+
+void Pool::note_trials() noexcept {
+  part_.trials.store(static_cast<std::uint32_t>(trials_.size()), std::memory_order_relaxed);
 }
 
 /// Compared with the rest of its pool, and only now and then, since a mean moves slowly.
@@ -240,6 +248,7 @@ void Pool::connection_idle(Connection& connection, Duration took) {
   if (untried_ != 0 && took == Duration::zero()) {
     --untried_;
     trials_.emplace_back(new Verification(*this, listener_->chain_id()));
+    note_trials();
     trials_.back()->run(connection, loop_.recent() + shared_->options().connect_timeout);
     return;
   }
@@ -250,6 +259,7 @@ void Pool::connection_idle(Connection& connection, Duration took) {
 
 void Pool::verified(Verification& trial, bool well) {
   std::erase_if(trials_, [&](const auto& held) { return held.get() == &trial; });
+  note_trials();
   part_.busy.store(busy(), std::memory_order_relaxed);
   listener_->warmed_up(well, 1);
 }
@@ -268,9 +278,11 @@ void Pool::connection_established(Connection& connection) {
   --unconnected_;
   --connecting_;
   note_open();
-  note_busy();
+  // What is dialled ahead of calls is not busy, and must not look like it for a moment.
+  if (connection.state() == Connection::State::kBusy) note_busy();
   if (warming_ != 0) count_as_warm(connection);
   static_cast<void>(first_awaited());
+  shared_->observe_handshake(connection.handshake_time());
   plan_.established(connection.handshake_time(), !awaited_.empty());
   if (!awaited_.empty() || connecting_ < warming_ || connected() + connecting_ < target_)
     dial_more(loop_.recent());

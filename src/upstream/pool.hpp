@@ -68,10 +68,11 @@ class Pool final : public ConnectionOwner {
   void fill(TimePoint now);
   /// Closes what is idle now: its upstream gets no calls.
   void close_idle();
-  /// A new target. Idle connections beyond it close; no call is touched.
-  void steer(std::uint32_t target, TimePoint now);
   /// The limit has changed: idle connections beyond it close.
   void obey_limit();
+  /// A new target. Idle connections beyond it close; no call is touched. `early`: calls are
+  /// expected for those that are missing, which are tried as those of a warm-up are.
+  void steer(std::uint32_t target, bool early, TimePoint now);
   /// Sees to it that this worker's part of `connections` is there, each tried with a call if so
   /// configured.
   void warm_up(std::uint32_t connections, TimePoint now);
@@ -118,6 +119,7 @@ class Pool final : public ConnectionOwner {
   void count_as_warm(const Connection& connection);
   void note_busy() noexcept;
   void note_open() noexcept;
+  void note_trials() noexcept;
   [[nodiscard]] bool is_bad(const Connection& connection) const noexcept;
   void give_up_parked();
   void close_oldest_idle(CloseReason reason);

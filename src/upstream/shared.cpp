@@ -13,6 +13,13 @@ bool take_below(std::atomic<std::uint32_t>& used, std::uint32_t max) noexcept {
   return false;
 }
 
+void fold(std::atomic<std::uint64_t>& mean_ns, Duration duration) noexcept {
+  const auto sample = static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 1));
+  const std::uint64_t mean = mean_ns.load(std::memory_order_relaxed);
+  // Two workers may overwrite each other's sample: a mean can bear that, a lock here could not.
+  mean_ns.store(mean == 0 ? sample : mean - mean / 16 + sample / 16, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 void Hand::take_over(const Hand& earlier) noexcept {
@@ -66,6 +73,7 @@ void Shared::inherit(const Shared& earlier) noexcept {
     usual_ns[k].store(earlier.usual_ns[k].load());
   }
   latency_ns.store(earlier.latency_ns.load());
+  handshake_ns.store(earlier.handshake_ns.load());
   draining = earlier.draining;
   head.store(earlier.head.load());
   in_rotation.store(earlier.in_rotation.load());
@@ -94,10 +102,11 @@ void Shared::obey_hand() noexcept {
 }
 
 void Shared::observe_latency(Duration duration) noexcept {
-  const auto sample = static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 1));
-  const std::uint64_t mean = latency_ns.load(std::memory_order_relaxed);
-  // Two workers may overwrite each other's sample: a mean can bear that, a lock here could not.
-  latency_ns.store(mean == 0 ? sample : mean - mean / 16 + sample / 16, std::memory_order_relaxed);
+  fold(latency_ns, duration);
+}
+
+void Shared::observe_handshake(Duration duration) noexcept {
+  fold(handshake_ns, duration);
 }
 
 }  // namespace sluice::upstream

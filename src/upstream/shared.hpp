@@ -62,6 +62,8 @@ struct alignas(64) PoolPart {
   std::atomic<std::uint32_t> busy{0};
   /// Most busy at once since it was last set back.
   std::atomic<std::uint32_t> peak{0};
+  /// Connections that are being tried: their calls are no client's.
+  std::atomic<std::uint32_t> trials{0};
 };
 
 /// What all workers and the control thread share about one upstream: permits, in-flight calls, what
@@ -145,6 +147,8 @@ class Shared {
 
   /// Folds one duration into the mean response time (exponential, weight 1/16).
   void observe_latency(Duration duration) noexcept;
+  /// The same for the time from dialling a connection until it can carry a call.
+  void observe_handshake(Duration duration) noexcept;
 
   // Written by workers.
   alignas(64) std::atomic<std::uint32_t> connections{0};
@@ -158,6 +162,8 @@ class Shared {
   std::atomic<std::uint64_t> latency_ns{0};
   /// Calls that found no connection because of `limit`.
   std::atomic<std::uint64_t> held_back{0};
+  /// 0 while unknown.
+  std::atomic<std::uint64_t> handshake_ns{0};
   alignas(64) std::atomic<std::uint64_t> successes{0};
   std::atomic<std::uint64_t> failures{0};
   std::atomic<std::uint64_t> connect_failures{0};

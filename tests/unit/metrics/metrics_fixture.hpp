@@ -80,6 +80,8 @@ inline void collect_everything(Emitter& emit) {
   emit.gauge(Id::kUpstreamConcurrencyLimit, {chain, upstream}, 24);
   emit.gauge(Id::kUpstreamConcurrencyInflation, {chain, upstream}, 1.5);
   emit.gauge(Id::kUpstreamLimiting, {chain, upstream}, 1);
+  emit.gauge(Id::kPoolForecast, {chain, upstream}, 12.5);
+  emit.gauge(Id::kPoolForecastSkill, {chain, upstream}, 0.4);
   emit.counter(Id::kScalerEvents, {chain, upstream, "up", "demand"}, 2);
   emit.gauge(Id::kQueueDepth, {chain, "normal"}, 3);
   emit.one_hot(Id::kUpstreamOverride, {chain, upstream}, kStates, 0);

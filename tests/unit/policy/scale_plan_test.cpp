@@ -44,7 +44,6 @@ TEST_CASE("sized: the load and two deviations, at once up and slowly down") {
   const ScaleStep step = up.step(16, 16, 1);
   CHECK(step.target == 24);
   CHECK(step.reason == ScaleReason::kDemand);
-  CHECK(step.open_now == 23);
   // What was busy at once counts for half a minute even where the mean is lower.
   CHECK(up.step(16, 40, 24).target == 40);
   up.run(29s, 4, 4);
@@ -144,13 +143,42 @@ TEST_CASE("a forecast: observed it changes nothing, acted on it adds") {
   for (const ForecastUse use : {ForecastUse::kOff, ForecastUse::kObserve, ForecastUse::kAct}) {
     Planned p({.mode = ScaleMode::kSized, .predict = use, .max = 500});
     const ScaleStep step = p.step(4, 4, 1, {.forecast = 100});
-    CHECK(step.target == (use == ForecastUse::kAct ? 120U : 8U));
-    CHECK(step.ahead == (use == ForecastUse::kOff ? 8U : 120U));
+    CHECK(step.target == (use == ForecastUse::kAct ? 100U : 8U));
+    CHECK(step.ahead == (use == ForecastUse::kOff ? 8U : 100U));
     CHECK(step.reason ==
           (use == ForecastUse::kAct ? ScaleReason::kForecast : ScaleReason::kDemand));
     // One that is lower than what is needed now takes nothing away.
     CHECK(p.run(10s, 16, 16, {.forecast = 1}).target >= 24);
   }
+}
+
+TEST_CASE("a forecast holds for a second after its moment, and a higher one at once") {
+  Planned p({.mode = ScaleMode::kSized, .predict = ForecastUse::kAct, .max = 500});
+  CHECK(p.step(1, 1, 1, {.forecast = 30}).target == 30);
+  CHECK(p.step(1, 1, 30, {.forecast = 5}).target == 30);
+  CHECK(p.step(1, 1, 30, {.forecast = 40}).target == 40);
+  CHECK(p.run(750ms, 1, 1, {.forecast = 5}).target == 40);
+  CHECK(p.run(250ms, 1, 1, {.forecast = 5}).target == 5);
+  CHECK(p.run(1s, 1, 1).target == 3);
+}
+
+TEST_CASE("what is opened ahead of a burst goes to the workers where bursts came") {
+  Planned p({.mode = ScaleMode::kSized,
+             .cooldown = 1s,
+             .predict = ForecastUse::kAct,
+             .max = 500},
+            3);
+  p.samples = {{}, {.busy = 1, .peak = 20}, {.peak = 10}};
+  ScaleSample sample;
+  sample.workers = p.samples;
+  static_cast<void>(p.plan.plan(sample, p.now));
+  // Long enough for peaks to be forgotten, but by the worker's part.
+  p.run(12s, 0, 0);
+  REQUIRE(p.plan.target() == 1);
+  CHECK(p.step(0, 0, 0, {.forecast = 24}).target == 24);
+  CHECK(p.plan.shares()[1] > 15);
+  CHECK(p.plan.shares()[2] > 5);
+  CHECK(p.plan.shares()[0] <= 1);
 }
 
 TEST_CASE("off: the minimum, whatever happens") {

@@ -134,7 +134,7 @@ TEST_CASE("where nobody can be reached, those that wait are told with those that
 
 TEST_CASE("a target is dialled up to, and idle connections beyond it close; no call is cut") {
   NodeFixture f;
-  f.pool->steer(3, now());
+  f.pool->steer(3, false, now());
   REQUIRE(f.until([&] { return f.shared->connecting == 0; }));
   CHECK(f.listener->created == 3);
   CHECK(f.shared->parts()[0].open == 3);
@@ -142,7 +142,7 @@ TEST_CASE("a target is dialled up to, and idle connections beyond it close; no c
   f.start(busy);
   CHECK(f.shared->parts()[0].busy == 1);
   CHECK(f.shared->parts()[0].peak == 1);
-  f.pool->steer(0, now());
+  f.pool->steer(0, false, now());
   CHECK(closed(f, CloseReason::kExcess) == 2);
   CHECK(busy.ends() == 0);
   CHECK(f.shared->connections == 1);
@@ -217,6 +217,47 @@ TEST_CASE("connections that are made ready are tried with one call, if that is w
   }
 }
 
+TEST_CASE("what is opened for calls that are expected is tried, and only that") {
+  upstream::Options options;
+  options.warm_up_verified = true;
+  NodeFixture f(options);
+  std::vector<Peer> nodes;
+  std::size_t asked = 0;
+  const auto serve = [&] {
+    for (Peer node = f.node.accept(); node.open(); node = f.node.accept())
+      nodes.push_back(std::move(node));
+    for (Peer& node : nodes) {
+      if (node.take().empty()) continue;
+      ++asked;
+      static_cast<void>(node.send(sized(R"({"jsonrpc":"2.0","id":1,"result":"0x1"})")));
+    }
+  };
+  f.pool->steer(2, false, now());
+  REQUIRE(f.until([&] {
+    serve();
+    return f.shared->connections == 2 && f.shared->connecting == 0;
+  }));
+  f.pool->steer(5, true, now());
+  REQUIRE(f.until([&] {
+    serve();
+    return f.listener->warm == 3;
+  }));
+  CHECK(f.shared->parts()[0].trials == 0);
+  CHECK(f.shared->parts()[0].peak == 0);
+  CHECK(f.shared->handshake_ns > 0);
+  CHECK(asked == 3);
+  // What was expected no more is not tried when it comes later for another reason.
+  f.pool->steer(9, true, now());
+  f.pool->steer(5, false, now());
+  f.pool->steer(10, false, now());
+  REQUIRE(f.until([&] {
+    serve();
+    return f.shared->connections == 10 && f.shared->connecting == 0;
+  }));
+  settle(f.loop);
+  CHECK(asked == 3);
+}
+
 TEST_CASE("a pool that closes in the middle of its trials keeps none of them") {
   upstream::Options options;
   options.warm_up = 2;
@@ -239,7 +280,7 @@ TEST_CASE("a pool that closes in the middle of its trials keeps none of them") {
 
 TEST_CASE("a connection that fails call after call is replaced; the upstream hears nothing of it") {
   NodeFixture f;
-  f.pool->steer(1, now());
+  f.pool->steer(1, false, now());
   Peer node = f.accept();
   for (int i = 0; i < 3; ++i) {
     CHECK(f.listener->closed.empty());
