@@ -54,6 +54,7 @@ std::vector<vitals::ChainTarget> Assembly::vitals(const config::Config& config,
     vitals::ChainTarget target{.name = spec.name,
                                .hedge = spec.hedge,
                                .anomalies = static_cast<vitals::Stance>(chain.anomaly.mode),
+                               .latency_objective = chain.anomaly.latency_objective,
                                .upstreams = {}};
     for (std::size_t u = 0; u < spec.upstreams.size(); ++u) {
       target.upstreams.push_back({.name = spec.upstreams[u].name,

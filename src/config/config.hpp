@@ -203,6 +203,7 @@ struct HedgeConfig {
 
 struct AnomalyConfig {
   Stance mode = Stance::kOff;
+  Duration latency_objective{};  // 0: off
   bool operator==(const AnomalyConfig&) const = default;
 };
 

@@ -282,6 +282,9 @@ constexpr Key kTable[] = {
   {.at = kEveryChain, .path = "anomaly.mode", .type = kWord, .fallback = "observe", .words = kStances,
    .doc = "`observe` tells of it, `act` also prefers other upstreams meanwhile.",
    .field = field<&ChainConfig::anomaly, &AnomalyConfig::mode>()},
+  {.at = kEveryChain, .path = "anomaly.latency_objective", .type = kDuration, .fallback = "off", .min = "1ms", .max = "10m",
+   .zero = "off", .doc = "What 99 of 100 calls to an upstream shall take at most; it is foretold when that is about to be missed.",
+   .example = "500ms", .field = field<&ChainConfig::anomaly, &AnomalyConfig::latency_objective>()},
 
   // ---- chains
   {.at = kRoot, .path = "chains", .type = kBlocks, .min = "1", .max = "256",

@@ -33,7 +33,7 @@ constexpr Doc kFieldDocs[] = {
     {"inflation", "Response times to what they are when nothing queues at the upstream."},
     {"in_s", "Seconds until then."},
     {"lasted_s", "Seconds from the episode's beginning to its end."},
-    {"limit", "The value of the limit."},
+    {"limit", "The value of the limit: connections, calls a second, or seconds."},
     {"missed", "How many events are missing; 0 when it is not known."},
     {"open_s", "Seconds that the breaker stays, or was, open."},
     {"pattern", "`spike`, `shift`, `spread` or `tail`."},
@@ -41,8 +41,8 @@ constexpr Doc kFieldDocs[] = {
     {"reason", "Why, as a closed word; for `reload_failed` as text."},
     {"rejected", "Calls that the queue has refused or given up in this episode."},
     {"series",
-     "The series: latency_p50, latency_p99, error_ratio, rate, head_lag; of a forecast pool or "
-     "rate_limit."},
+     "The series: latency_p50, latency_p99, error_ratio, rate, head_lag; of a forecast pool, "
+     "rate_limit or latency_objective."},
     {"setting", "`drain`, `weight`, `breaker_<class>` or `scale`."},
     {"to", "What it is now."},
     {"undelivered", "Events that the webhook did not get before the end."},

@@ -114,7 +114,7 @@ inline constexpr std::array<KindRow, kKinds> kTable = {{
   {Kind::kAnomalyOver, "anomaly_over", log::Level::kInfo, {"chain", "upstream", "series", "lasted_s"}, "the series is like itself again",
    "An anomaly has ended, or is the new normal."},
   {Kind::kForecast, "forecast", log::Level::kWarn, {"chain", "upstream", "series", "limit", "in_s", "probability"}, "a limit will be reached",
-   "The trend of a series will cross a limit: connections, rate credit or latency."},
+   "The trend of an upstream will cross a limit: its connections, its provider's rate, or the latency objective."},
   // The operator's hand.
   {Kind::kOverrideSet, "override_set", log::Level::kInfo, {"chain", "upstream", "setting", "value", "before"}, "an operator has set something by hand",
    "`sluice ctl` drained an upstream, set a weight, a breaker or a pool's size. It holds until taken back or the process ends."},

@@ -110,7 +110,7 @@ constexpr std::array<Metric, kMetricCount> kTable = {{
   {Id::kAnomalies, "anomalies_total", kCounter, {"chain", "upstream", "series"}, "", kCollector,
    "Times that a series of an upstream (latency_p50, latency_p99, error_ratio, rate, head_lag) was unlike itself and not those of most others."},
   {Id::kForecastBreach, "forecast_breach_seconds", kGauge, {"chain", "upstream", "series"}, "seconds", kCollector,
-   "Time until a limit (pool, rate_limit) is met as things go; no series while none is near."},
+   "Time until a limit (pool, rate_limit, latency_objective) is met as things go; no series while none is near."},
   {Id::kLogDropped, "log_dropped_total", kCounter, {}, "", kBuiltIn,
    "Log lines lost because the log's reader was too slow or refused them."},
   {Id::kConfigReloads, "config_reloads_total", kCounter, {"result"}, "", kCollector,

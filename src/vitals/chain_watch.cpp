@@ -12,6 +12,11 @@ constexpr std::array<policy::SeriesKind, kSeries> kKinds = {
     policy::SeriesKind::latency, policy::SeriesKind::latency, policy::SeriesKind::ratio,
     policy::SeriesKind::rate, policy::SeriesKind::lag};
 
+/// A p99 of fewer is the time of one call.
+constexpr std::uint32_t kEnoughCalls = 20;
+/// A forecast that has not been looked at for so long is none.
+constexpr Duration kForecastKept = std::chrono::minutes(2);
+
 constexpr std::size_t at(Series series) noexcept {
   return static_cast<std::size_t>(series);
 }
@@ -54,6 +59,12 @@ void ChainWatch::watch(std::uint32_t upstream, const Reading& reading, TimePoint
   watch_series(upstream, Series::kHeadLag, static_cast<double>(reading.lag_blocks), 1, now);
   foretell(upstream, Limit::kPool, reading.in_flight_max, reading.in_flight_limit, now);
   foretell(upstream, Limit::kRateLimit, calls / seconds(kTick), reading.rate_limit_per_s, now);
+  if (reading.calls >= kEnoughCalls || reading.latency_objective == Duration::zero()) {
+    foretell(upstream, Limit::kLatency, seconds(reading.p99), seconds(reading.latency_objective),
+             now);
+  } else {
+    foretell_nothing(upstream, Limit::kLatency, now);
+  }
 }
 
 void ChainWatch::watch_series(std::uint32_t upstream, Series series, double value,
@@ -110,6 +121,7 @@ void ChainWatch::foretell(std::uint32_t upstream, Limit limit, double value, dou
   Upstream& of = upstreams_[upstream];
   policy::CrossingForecast& forecast = of.crossings[static_cast<std::size_t>(limit)];
   auto& breach_at = of.breach_at.at(static_cast<std::size_t>(limit));
+  of.looked_at.at(static_cast<std::size_t>(limit)) = now;
   if (bound <= 0.0) {
     breach_at.reset();
     return;
@@ -121,6 +133,13 @@ void ChainWatch::foretell(std::uint32_t upstream, Limit limit, double value, dou
   } else if (forecast.probability() < policy::CrossingOptions{}.probability / 2) {
     breach_at.reset();
   }
+}
+
+/// Too little is known of this tick. What was foretold holds for a while.
+void ChainWatch::foretell_nothing(std::uint32_t upstream, Limit limit, TimePoint now) {
+  Upstream& of = upstreams_[upstream];
+  const auto index = static_cast<std::size_t>(limit);
+  if (now - of.looked_at.at(index) > kForecastKept) of.breach_at.at(index).reset();
 }
 
 bool ChainWatch::to_blame(std::uint32_t upstream) const noexcept {

@@ -31,9 +31,11 @@ inline constexpr std::array<std::string_view, kSeries> kSeriesWords = {
 enum class Limit : std::uint8_t {
   kPool,       ///< calls in flight against the connections that there may be
   kRateLimit,  ///< calls a second against what the provider allows
+  kLatency,    ///< the p99 in seconds against what it shall be at most
 };
-inline constexpr std::size_t kLimits = 2;
-inline constexpr std::array<std::string_view, kLimits> kLimitWords = {"pool", "rate_limit"};
+inline constexpr std::size_t kLimits = 3;
+inline constexpr std::array<std::string_view, kLimits> kLimitWords = {"pool", "rate_limit",
+                                                                      "latency_objective"};
 
 /// One upstream over the ten seconds that have just ended.
 struct Reading {
@@ -46,6 +48,8 @@ struct Reading {
   double in_flight_limit = 0.0;
   /// 0: none.
   double rate_limit_per_s = 0.0;
+  /// 0: none.
+  Duration latency_objective{0};
   /// Not of the whole ten seconds: nothing of it counts.
   bool partial = false;
   /// Calls are kept from it, all or some: how many come says nothing of it.
@@ -112,6 +116,8 @@ class ChainWatch {
     std::array<std::uint64_t, kSeries> anomalies{};
     std::vector<policy::CrossingForecast> crossings;
     std::array<std::optional<TimePoint>, kLimits> breach_at{};
+    /// When each was last looked at.
+    std::array<TimePoint, kLimits> looked_at{};
   };
 
   void watch(std::uint32_t upstream, const Reading& reading, TimePoint now);
@@ -120,6 +126,7 @@ class ChainWatch {
   void rest_series(std::uint32_t upstream, Series series, TimePoint now);
   void follow_alarm(std::uint32_t upstream, Series series, TimePoint now);
   void foretell(std::uint32_t upstream, Limit limit, double value, double bound, TimePoint now);
+  void foretell_nothing(std::uint32_t upstream, Limit limit, TimePoint now);
   void settle(Series series, TimePoint now);
 
   std::vector<Upstream> upstreams_;

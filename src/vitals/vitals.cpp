@@ -84,7 +84,7 @@ void Vitals::tick(TimePoint now) {
   }
 }
 
-Reading Vitals::reading(Watched& watched, TimePoint now) {
+Reading Vitals::reading(const Chain& chain, Watched& watched, TimePoint now) {
   policy::RecentLatency& window = *watched.window;
   window.forget();
   window.begin();
@@ -110,6 +110,7 @@ Reading Vitals::reading(Watched& watched, TimePoint now) {
           .in_flight_max = static_cast<double>(std::exchange(watched.in_flight_max, 0)),
           .in_flight_limit = static_cast<double>(shared.options().connections_max),
           .rate_limit_per_s = watched.target.rate_limit_per_s,
+          .latency_objective = chain.target.latency_objective,
           .partial = std::exchange(watched.partial, false),
           .spared = !shared.in_rotation.load() || !shared.hand.takes_calls() ||
                     shared.to_blame.load() || shared.ramp.load() < 1.0};
@@ -117,7 +118,7 @@ Reading Vitals::reading(Watched& watched, TimePoint now) {
 
 void Vitals::look(Chain& chain, TimePoint now) {
   std::vector<Reading> readings;
-  for (Watched& watched : chain.upstreams) readings.push_back(reading(watched, now));
+  for (Watched& watched : chain.upstreams) readings.push_back(reading(chain, watched, now));
   ChainWatch& watch = *chain.watch;
   watch.tick(readings, now);
   const auto name = [&](std::uint32_t upstream) -> const std::string& {

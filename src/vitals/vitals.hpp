@@ -28,6 +28,8 @@ struct ChainTarget {
   std::string name;
   policy::HedgeOptions hedge;
   Stance anomalies = Stance::kOff;
+  /// What the p99 of each upstream shall be at most; 0: anything.
+  Duration latency_objective{0};
   std::vector<UpstreamTarget> upstreams;
 };
 
@@ -102,7 +104,7 @@ class Vitals {
   static void take_over(Watched& next, Watched& kept, bool was_watched);
   static void read(Watched& watched, std::size_t method_class, TimePoint now);
   static void set_hedge_times(Chain& chain, std::size_t method_class);
-  [[nodiscard]] static Reading reading(Watched& watched, TimePoint now);
+  [[nodiscard]] static Reading reading(const Chain& chain, Watched& watched, TimePoint now);
   void look(Chain& chain, TimePoint now);
 
   Observer& observer_;

@@ -69,8 +69,9 @@ CASES = {
                              {f'sluice_warmups_total{{{UPSTREAM},outcome="failed"}}': "0 1x20"}),
     "SluiceAnomaly": ({f'sluice_anomalies_total{{{UPSTREAM},series="latency_p50"}}': "0x11 1x9"},
                       {f'sluice_anomalies_total{{{UPSTREAM},series="latency_p50"}}': "1x20"}),
-    "SluiceForecastBreach": ({f'sluice_forecast_breach_seconds{{{UPSTREAM},series="pool"}}': "300x20"},
-                             {f'sluice_forecast_breach_seconds{{{UPSTREAM},series="pool"}}': "5000x20"}),
+    "SluiceForecastBreach": (
+        {f'sluice_forecast_breach_seconds{{{UPSTREAM},series="latency_objective"}}': "300x20"},
+        {f'sluice_forecast_breach_seconds{{{UPSTREAM},series="pool"}}': "5000x20"}),
     "SluiceReloadFailed": ({'sluice_config_last_reload_successful{instance="i"}': "0x20"},
                            {'sluice_config_last_reload_successful{instance="i"}': "1x20"}),
     "SluiceCertificateExpires": (

@@ -60,7 +60,7 @@ TEST_CASE("the documented defaults of chains and upstreams") {
   CHECK(chain.breaker == BreakerConfig{0.5, 10, 10s, 5s, 3});
   CHECK(chain.retry == RetryConfig{2, 0.1, 25ms});
   CHECK(chain.hedge == HedgeConfig{95, 0.02});
-  CHECK(chain.anomaly.mode == Stance::kObserve);
+  CHECK(chain.anomaly == AnomalyConfig{Stance::kObserve, 0s});
   CHECK(chain.methods == MethodRules{});
   REQUIRE(chain.upstreams.size() == 1);
   const UpstreamConfig& upstream = chain.upstreams[0];

@@ -162,5 +162,68 @@ TEST_CASE("a pool that fills up is foretold, and the time to it shrinks") {
   CHECK_FALSE(scene.watch.breach_in(0, Limit::kPool, scene.now).has_value());
 }
 
+/// As with an objective for the p99, which is 80 ms or so.
+void aim(std::vector<Reading>& readings) {
+  for (Reading& reading : readings) reading.latency_objective = 200ms;
+}
+
+TEST_CASE("a p99 that creeps towards its objective is foretold; one that stays is not") {
+  Scene scene(2);
+  scene.run(2h, aim);
+  CHECK(scene.forecasts.empty());
+  double factor = 1;
+  scene.run(23min, [&](auto& readings) {
+    aim(readings);
+    factor += 0.01;
+    readings[1].p99 = Duration(static_cast<Duration::rep>(
+        static_cast<double>(readings[1].p99.count()) * factor));
+  });
+  REQUIRE(scene.forecasts.size() == 1);
+  const LimitForecast& told = scene.forecasts.front();
+  CHECK(told.limit == Limit::kLatency);
+  CHECK(told.upstream == 1);
+  CHECK(told.limit_value == 0.2);
+  CHECK(told.crossing.in <= 15min);
+  CHECK(scene.watch.breach_in(1, Limit::kLatency, scene.now).has_value());
+  CHECK_FALSE(scene.watch.breach_in(0, Limit::kLatency, scene.now).has_value());
+  SECTION("a quiet moment takes nothing back, but a quiet time does") {
+    const auto quiet = [](auto& readings) {
+      aim(readings);
+      readings[1].calls = readings[1].failures = 3;
+      readings[1].p99 = 1ms;
+    };
+    scene.run(1min, quiet);
+    CHECK(scene.watch.breach_in(1, Limit::kLatency, scene.now).has_value());
+    scene.run(2min, quiet);
+    CHECK_FALSE(scene.watch.breach_in(1, Limit::kLatency, scene.now).has_value());
+  }
+  SECTION("without an objective there is nothing to miss") {
+    scene.run(10s);
+    CHECK_FALSE(scene.watch.breach_in(1, Limit::kLatency, scene.now).has_value());
+  }
+}
+
+TEST_CASE("without an objective a p99 may rise as it likes") {
+  Scene scene(2);
+  double factor = 1;
+  scene.run(3h, [&](auto& readings) {
+    factor += 0.01;
+    readings[1].p99 = Duration(static_cast<Duration::rep>(80e6 * factor));
+  });
+  CHECK(scene.forecasts.empty());
+}
+
+TEST_CASE("a few slow calls are no forecast of the p99") {
+  Scene scene(1);
+  double factor = 1;
+  scene.run(2h, [&](auto& readings) {
+    aim(readings);
+    factor += 0.002;
+    readings[0].calls = 19;
+    readings[0].p99 = Duration(static_cast<Duration::rep>(80e6 * factor));
+  });
+  CHECK(scene.forecasts.empty());
+}
+
 }  // namespace
 }  // namespace sluice::vitals
