@@ -100,8 +100,7 @@ std::string Daemon::foresight_status(const upstream::Shared& shared) const {
   const std::string connections =
       foresight->connections ? fmt::format("{:.1f}", *foresight->connections) : "null";
   return fmt::format(R"({{"connections":{},"target":{},"skill":{:.3f},"horizon_s":{:.3f}}})",
-                     connections, foresight->target, foresight->skill,
-                     seconds(foresight->horizon));
+                     connections, foresight->target, foresight->skill, seconds(foresight->horizon));
 }
 
 }  // namespace sluice::app

@@ -80,7 +80,8 @@ void LoadTracker::add(const WorkerSample& sample, Duration cooldown, TimePoint n
   load_ = last_ == TimePoint{} ? sample.busy : load_ * kept + sample.busy * (1.0 - kept);
   // So that a pool that rests comes to rest.
   if (load_ < 0.01) load_ = 0;
-  lasting_peak_ = std::max<double>(sample.peak, lasting_peak_ * kept_after(now - last_, kLastingPeak));
+  lasting_peak_ =
+      std::max<double>(sample.peak, lasting_peak_ * kept_after(now - last_, kLastingPeak));
   last_ = std::max(last_, now);
   const std::int64_t slot = now.time_since_epoch() / std::max(cooldown / 2, kPeakSlotLeast);
   // Slots of another length are numbered otherwise: what was kept by the old ones cannot age.

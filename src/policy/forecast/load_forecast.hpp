@@ -64,7 +64,7 @@ class LoadForecast {
   double demand_ = 0.0;      ///< the last one heard
   double most_ = 0.0;        ///< of the open slot
   bool heard_ = false;       ///< anything in the open slot
-  double root_sum_ = 0.0;  ///< of the open bucket, roots without the block's part
+  double root_sum_ = 0.0;    ///< of the open bucket, roots without the block's part
   double root_square_ = 0.0;
   std::uint32_t roots_ = 0;
   double spread_ = 0.0;  ///< variance of roots within a bucket

@@ -53,8 +53,8 @@ TEST_CASE("the documented defaults of chains and upstreams") {
   CHECK(chain.balance.strategy == Strategy::kAdaptive);
   CHECK(chain.pool == PoolConfig{1, 64, 60s, 30min, {2, true}, {Stance::kObserve, 4}});
   CHECK(chain.batch == BatchConfig{20, 2ms});
-  CHECK(chain.scaler == ScalerConfig{ScalerMode::kThreshold, 0.8, 0.3, 2, 250ms, 10s,
-                                     Stance::kObserve});
+  CHECK(chain.scaler ==
+        ScalerConfig{ScalerMode::kThreshold, 0.8, 0.3, 2, 250ms, 10s, Stance::kObserve});
   CHECK(chain.queue == QueueConfig{10000, 2s, 0.05});
   CHECK(chain.health == HealthConfig{2s, 1s, {1, 3, 30s}, {1s, 60s, 0.5}});
   CHECK(chain.breaker == BreakerConfig{0.5, 10, 10s, 5s, 3});

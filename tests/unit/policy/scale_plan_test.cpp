@@ -163,10 +163,7 @@ TEST_CASE("a forecast holds for a second after its moment, and a higher one at o
 }
 
 TEST_CASE("what is opened ahead of a burst goes to the workers where bursts came") {
-  Planned p({.mode = ScaleMode::kSized,
-             .cooldown = 1s,
-             .predict = ForecastUse::kAct,
-             .max = 500},
+  Planned p({.mode = ScaleMode::kSized, .cooldown = 1s, .predict = ForecastUse::kAct, .max = 500},
             3);
   p.samples = {{}, {.busy = 1, .peak = 20}, {.peak = 10}};
   ScaleSample sample;

@@ -32,8 +32,8 @@ struct Scene : Observer {
   static std::shared_ptr<upstream::Shared> node() {
     upstream::Options options;
     options.connections_max = 64;
-    auto made = std::make_shared<upstream::Shared>(options, nullptr,
-                                                   std::make_shared<upstream::Ceiling>());
+    auto made =
+        std::make_shared<upstream::Shared>(options, nullptr, std::make_shared<upstream::Ceiling>());
     made->observe_handshake(30ms);
     return made;
   }
@@ -142,7 +142,9 @@ TEST_CASE("a reload keeps what was learned, with another pool too, unless it swi
   Scene scene(ForecastUse::kObserve);
   scene.blocks(8);
   scene.to_before_burst();
-  SECTION("the same pool") { scene.watch(); }
+  SECTION("the same pool") {
+    scene.watch();
+  }
   SECTION("another pool, and now acted upon") {
     scene.options.predict = ForecastUse::kAct;
     scene.shared = Scene::node();
@@ -199,9 +201,7 @@ TEST_CASE("act: the time that many slow handshakes take is looked ahead, and bou
 
 TEST_CASE("demand is what was asked for: calls that wait count, a backlog only so far") {
   const auto steady = [](TimePoint) { return kCalm; };
-  const auto foreseen = [&](Scene& scene) {
-    return scene.foresight().connections.value_or(0);
-  };
+  const auto foreseen = [&](Scene& scene) { return scene.foresight().connections.value_or(0); };
   Scene scene(ForecastUse::kObserve);
   const auto bursts_wait = [&](TimePoint t) {
     scene.waiting = Scene::by_block(t) == kBurst ? 25 : 0;

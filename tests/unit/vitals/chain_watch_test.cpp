@@ -175,8 +175,8 @@ TEST_CASE("a p99 that creeps towards its objective is foretold; one that stays i
   scene.run(23min, [&](auto& readings) {
     aim(readings);
     factor += 0.01;
-    readings[1].p99 = Duration(static_cast<Duration::rep>(
-        static_cast<double>(readings[1].p99.count()) * factor));
+    readings[1].p99 =
+        Duration(static_cast<Duration::rep>(static_cast<double>(readings[1].p99.count()) * factor));
   });
   REQUIRE(scene.forecasts.size() == 1);
   const LimitForecast& told = scene.forecasts.front();

@@ -41,16 +41,30 @@ struct Scene {
     vitals.watch({{.name = "main",
                    .hedge = {},
                    .anomalies = stance,
+                   .latency_objective = objective,
                    .upstreams = {{.name = "a", .shared = shared, .rate_limit_per_s = 0}}}});
   }
   void run(Duration time) {
     for (const TimePoint until = now + time; now < until;) {
       now += Vitals::kEvery;
       shared->successes.fetch_add(100);
+      if (took != Duration::zero()) call(100);
       vitals.tick(now);
     }
   }
 
+  /// They are answered after `took`.
+  void call(int times) {
+    for (int i = 0; i < times; ++i) {
+      upstream::Underway call;
+      call.start(shared->classes(), 0, 1, now);
+      call.end(policy::Ended::kOk, took, now, random);
+    }
+  }
+
+  Duration objective{0};
+  Duration took{0};
+  Random random{3};
   Told told;
   Vitals vitals{told};
   std::shared_ptr<upstream::Shared> shared;
@@ -100,6 +114,30 @@ TEST_CASE("calls of one batch need one connection, and do not fill the pool") {
     scene.run(35s);
   }
   CHECK(scene.told.limits.empty());
+}
+
+TEST_CASE("a latency objective that a reload brings is foretold to be missed, and taken away") {
+  Scene scene;
+  scene.took = 50ms;
+  scene.run(1h);
+  scene.objective = 100ms;
+  scene.watch(Stance::kObserve);
+  scene.run(1h);
+  CHECK(scene.told.limits.empty());
+  for (int i = 0; i < 40; ++i) {
+    scene.took += 1ms;
+    scene.run(20s);
+  }
+  REQUIRE(scene.told.limits == std::vector{Limit::kLatency});
+  const auto breach = [&scene] {
+    return scene.vitals.findings(scene.now).front().breach_in.at(
+        static_cast<std::size_t>(Limit::kLatency));
+  };
+  CHECK(breach().has_value());
+  scene.objective = 0ms;
+  scene.watch(Stance::kObserve);
+  scene.run(10s);
+  CHECK_FALSE(breach().has_value());
 }
 
 }  // namespace
