@@ -2,6 +2,7 @@
 #include "devnode/engine.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -61,9 +62,7 @@ Verdict Engine::handle(std::string_view body, Subscriber* subscriber, Reply& rep
   Verdict verdict;
   if (std::any_of(requests.calls.begin(), requests.calls.end(),
                   [&](const Envelope& envelope) { return now.covers(envelope.method); })) {
-    verdict = now.decide(
-        requests.batch ? std::string_view() : std::string_view(requests.calls.front().method),
-        random_);
+    verdict = draw(requests);
     if (now.workers != 0)
       verdict.latency = node_.take_turn(verdict.latency, now.workers, sluice::now());
   }
@@ -73,6 +72,23 @@ Verdict Engine::handle(std::string_view body, Subscriber* subscriber, Reply& rep
     return verdict;  // HTTP: the session answers with a status
   answer_all(requests, subscriber, verdict, reply);
   return verdict;
+}
+
+Verdict Engine::draw(const JsonReader::Requests& requests) {
+  if (requests.batch) return faults_->decide({}, random_);
+  const Envelope& envelope = requests.calls.front();
+  const bool asks = faults_->latency_of(envelope.method).shape == Latency::Shape::kAsked;
+  return faults_->decide(envelope.method, random_, asks ? asked(envelope) : std::nullopt);
+}
+
+std::optional<Duration> Engine::asked(const Envelope& envelope) {
+  if (!json_.elements(envelope.params, params_) || params_.empty()) return std::nullopt;
+  const std::string_view token = json_.member(params_.back(), "work_us");
+  std::uint32_t us = 0;
+  const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), us);
+  if (token.empty() || error != std::errc{} || end != token.data() + token.size())
+    return std::nullopt;
+  return std::chrono::microseconds(us);
 }
 
 void Engine::answer_all(const JsonReader::Requests& requests, Subscriber* subscriber,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,9 @@ class Engine {
   /// True when the call fails in place of being executed.
   bool inject_error(Context& context, const Verdict& verdict) const;
   void execute(Context& context, const Envelope& envelope);
+  Verdict draw(const JsonReader::Requests& requests);
+  /// What the call says that it takes; see Faults.
+  std::optional<Duration> asked(const Envelope& envelope);
   void count(const Envelope& envelope);
 
   Node& node_;

@@ -33,7 +33,7 @@ double lognormal(double mean, double p99, Random& random) {
 
 }  // namespace
 
-Duration Latency::draw(Random& random) const {
+Duration Latency::draw(Random& random, std::optional<Duration> asked) const {
   double ms = mean_ms;
   if (happens(tail_ratio, random)) {
     ms = tail_ms;
@@ -43,8 +43,10 @@ Duration Latency::draw(Random& random) const {
     ms = min_ms - std::max(mean_ms - min_ms, 0.0) * std::log(1.0 - random.uniform());
   } else if (shape == Shape::kLognormal) {
     ms = lognormal(mean_ms, p99_ms > 0 ? p99_ms : 3 * mean_ms, random);
+  } else if (shape == Shape::kAsked && asked) {
+    ms = seconds(*asked) * 1e3;
   }
-  ms = std::clamp(ms, std::clamp(min_ms, 0.0, kLatencyMaxMs), kLatencyMaxMs);
+  ms = factor * std::clamp(ms, std::clamp(min_ms, 0.0, kLatencyMaxMs), kLatencyMaxMs);
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(ms));
 }
 
@@ -52,10 +54,15 @@ bool Faults::covers(std::string_view method) const noexcept {
   return methods.empty() || std::find(methods.begin(), methods.end(), method) != methods.end();
 }
 
-Verdict Faults::decide(std::string_view method, Random& random) const {
-  Verdict verdict;
+const Latency& Faults::latency_of(std::string_view method) const noexcept {
   const auto own = latency_by_method.find(method);
-  verdict.latency = (own == latency_by_method.end() ? latency : own->second).draw(random);
+  return own == latency_by_method.end() ? latency : own->second;
+}
+
+Verdict Faults::decide(std::string_view method, Random& random,
+                       std::optional<Duration> asked) const {
+  Verdict verdict;
+  verdict.latency = latency_of(method).draw(random, asked);
   verdict.hang = happens(hang, random);
   if (happens(disconnect, random)) verdict.disconnect = disconnect_stage;
   verdict.rate_limited = happens(rate_limit_429, random);

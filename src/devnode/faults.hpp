@@ -27,7 +27,13 @@ enum class Framing : std::uint8_t {
 
 /// How long a reply is held back.
 struct Latency {
-  enum class Shape : std::uint8_t { kFixed, kUniform, kExponential, kLognormal };
+  enum class Shape : std::uint8_t {
+    kFixed,
+    kUniform,
+    kExponential,
+    kLognormal,
+    kAsked,  ///< what the call asks for itself; mean_ms where it does not
+  };
   Shape shape = Shape::kFixed;
   double min_ms = 0;
   double mean_ms = 0;
@@ -36,9 +42,12 @@ struct Latency {
   /// This share of replies takes tail_ms instead.
   double tail_ratio = 0;
   double tail_ms = 0;
+  /// All of the above times this: one node slower than another at the same calls.
+  double factor = 1;
 
-  /// Never below min_ms, never above ten minutes.
-  [[nodiscard]] Duration draw(Random& random) const;
+  /// Never below min_ms, never above ten minutes, both before the factor. `asked`: the call's own
+  /// time, for kAsked.
+  [[nodiscard]] Duration draw(Random& random, std::optional<Duration> asked = {}) const;
 };
 
 /// What happens to one request: drawn once, then acted upon by the session.
@@ -57,8 +66,10 @@ struct Verdict {
 /// The misbehaviour of a node, set by POST /_dev/faults. Applies to RPC traffic only. Every ratio
 /// is from 0 to 1. JSON:
 ///   latency             {"min_ms", "mean_ms", "p99_ms", "distribution":
-///   "fixed|uniform|exponential|lognormal",
-///                        "tail_ratio", "tail_ms"}, or a number: fixed milliseconds
+///   "fixed|uniform|exponential|lognormal|asked",
+///                        "tail_ratio", "tail_ms", "factor"}, or a number: fixed milliseconds.
+///                       asked: the microseconds that a call names itself by {"work_us": N} as the
+///                       last of its params, else mean_ms; factor multiplies any of them
 ///   latency_by_method   {"eth_call": latency, …}: in place of `latency` for these
 ///   workers             calls that are worked on at a time, for as long as their latency says; the
 ///                       others wait their turn. 0: no bound
@@ -124,7 +135,10 @@ struct Faults {
   [[nodiscard]] static Result<Faults> parse(std::string_view json, std::uint64_t head);
   [[nodiscard]] bool covers(std::string_view method) const noexcept;
   /// `method`: of a single request; empty for a batch.
-  [[nodiscard]] Verdict decide(std::string_view method, Random& random) const;
+  [[nodiscard]] const Latency& latency_of(std::string_view method) const noexcept;
+  /// `method` as above; `asked` as in Latency::draw().
+  [[nodiscard]] Verdict decide(std::string_view method, Random& random,
+                               std::optional<Duration> asked = {}) const;
 };
 
 }  // namespace sluice::devnode

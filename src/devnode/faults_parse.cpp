@@ -21,10 +21,12 @@ struct Input {
 template <class Word, std::size_t N>
 using Words = std::array<std::pair<std::string_view, Word>, N>;
 
-constexpr Words<Latency::Shape, 4> kShapes{{{"fixed", Latency::Shape::kFixed},
+constexpr Words<Latency::Shape, 5> kShapes{{{"fixed", Latency::Shape::kFixed},
                                             {"uniform", Latency::Shape::kUniform},
                                             {"exponential", Latency::Shape::kExponential},
-                                            {"lognormal", Latency::Shape::kLognormal}}};
+                                            {"lognormal", Latency::Shape::kLognormal},
+                                            {"asked", Latency::Shape::kAsked}}};
+constexpr double kFactorMax = 1000;
 constexpr Words<DisconnectStage, 3> kStages{{{"before", DisconnectStage::kBefore},
                                              {"mid_head", DisconnectStage::kMidHead},
                                              {"mid_body", DisconnectStage::kMidBody}}};
@@ -64,6 +66,10 @@ bool read_milliseconds(dom::element value, double& out) {
   return value.get(out) == simdjson::SUCCESS && out >= 0;
 }
 
+bool read_factor(dom::element value, double& out) {
+  return value.get(out) == simdjson::SUCCESS && out >= 0 && out <= kFactorMax;
+}
+
 bool read_count(dom::element value, std::uint64_t& out) {
   return value.get(out) == simdjson::SUCCESS;
 }
@@ -97,6 +103,7 @@ bool read_latency_member(std::string_view name, dom::element value, Latency& lat
   if (name == "p99_ms") return read_milliseconds(value, latency.p99_ms);
   if (name == "tail_ms") return read_milliseconds(value, latency.tail_ms);
   if (name == "tail_ratio") return read_ratio(value, latency.tail_ratio);
+  if (name == "factor") return read_factor(value, latency.factor);
   return name == "distribution" && read_word(value, kShapes, latency.shape);
 }
 

@@ -167,6 +167,27 @@ TEST_CASE("calls are counted by method, unknown ones by name") {
   CHECK(simdjson::minify(Json(n.node.stats().to_json("", names)).root()["requests"]) == "{}");
 }
 
+TEST_CASE("a call may say how long it takes") {
+  EngineFixture n;
+  n.faults(R"({"latency":4,"latency_by_method":{"eth_gasPrice":
+      {"distribution":"asked","mean_ms":1,"factor":2}}})");
+  struct Case {
+    std::string_view params;
+    int us;
+  };
+  for (const auto& [params, us] :
+       {Case{R"([{"work_us":1500}])", 3000}, Case{R"(["0x1",{"a":1,"work_us":20}])", 40},
+        Case{R"([{"work_us":20},"0x1"])", 2000}, Case{R"([{"work_us":-5}])", 2000},
+        Case{R"([{"work_us":1.5}])", 2000}, Case{R"([{"work_us":5000000000}])", 2000},
+        Case{R"([{}])", 2000}, Case{"[]", 2000}, Case{"null", 2000}}) {
+    INFO(params);
+    n.ask("eth_gasPrice", params);
+    CHECK(n.verdict.latency == std::chrono::microseconds(us));
+  }
+  n.ask("eth_blockNumber", R"([{"work_us":1500}])");
+  CHECK(n.verdict.latency == std::chrono::milliseconds(4));
+}
+
 TEST_CASE("a node with so many workers lets the other calls wait their turn") {
   EngineFixture f;
   const TimePoint t0 = TimePoint(std::chrono::hours(1));

@@ -43,6 +43,8 @@ TEST_CASE("fault sets with a mistake are refused, and the key is named") {
       {R"({"latency":-1})", "bad value of latency"},
       {R"({"latency":{"mean":1}})", "bad value of latency"},
       {R"({"latency":{"distribution":"normal"}})", "bad value of latency"},
+      {R"({"latency":{"factor":-1}})", "bad value of latency"},
+      {R"({"latency":{"factor":1e9}})", "bad value of latency"},
       {R"({"hang":1.5})", "bad value of hang"},
       {R"({"hang":"yes"})", "bad value of hang"},
       {R"({"error":{"http_status":200}})", "bad value of error"},
@@ -111,6 +113,19 @@ TEST_CASE("a method's own latency is taken in place of the general one") {
   CHECK(faults.decide("eth_getLogs", random).latency == std::chrono::milliseconds(80));
   CHECK(faults.decide("eth_call", random).latency == std::chrono::milliseconds(5));
   CHECK(faults.decide("", random).latency == std::chrono::milliseconds(5));
+}
+
+TEST_CASE("a latency's factor multiplies what was drawn or asked for") {
+  const auto faults =
+      Faults::parse(R"({"latency":{"mean_ms":5,"factor":3},
+          "latency_by_method":{"eth_call":{"distribution":"asked","mean_ms":7,"factor":2}}})",
+                    0)
+          .value();
+  Random random(1);
+  using std::chrono::milliseconds;
+  CHECK(faults.decide("eth_getLogs", random, milliseconds(40)).latency == milliseconds(15));
+  CHECK(faults.decide("eth_call", random, milliseconds(40)).latency == milliseconds(80));
+  CHECK(faults.decide("eth_call", random).latency == milliseconds(14));
 }
 
 TEST_CASE("latency has the mean and the tail that were asked for") {
