@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The policy simulator: `sluice_sim [--full] [--seed N] [--seeds N] [--report DIR]
-// [--known-misses FILE] [PART…]`.
+// [--known-misses FILE] [PART…]`, or `sluice_sim rehearse …` (fleet/rehearsal.hpp).
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include "sim/fleet/rehearsal.hpp"
 #include "sim/parts.hpp"
 
 namespace {
@@ -58,6 +59,8 @@ int usage() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "rehearse")
+    return sluice::sim::rehearse({argv + 2, argv + argc});
   sluice::sim::Options options;
   std::vector<std::string_view> wanted;
   bool seeds_given = false;
