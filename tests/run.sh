@@ -133,7 +133,10 @@ run_stage() {
       suite layering-itself python3 tests/layering/check_test.py ;;
     release) build_stage release -DCMAKE_BUILD_TYPE=Release -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON -DSLUICE_BENCH=ON ;;
     unit) unit_tests build/release ;;
-    sim) suite sim tests/sim/run.sh $full ;;
+    sim)
+      suite sim tests/sim/run.sh $full
+      suite ranking-itself env SLUICE_BIN="$PWD/build/release/sluice" python3 tests/sim/real/ranking_test.py
+      suite ranking env SLUICE_BIN="$PWD/build/release/sluice" python3 tests/sim/real/ranking.py $full ;;
     integration) integration_tests release ;;
     e2e) suite e2e env SLUICE_BIN="$PWD/build/release/sluice" tests/e2e/run.sh ;;
     asan)

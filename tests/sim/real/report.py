@@ -9,9 +9,10 @@ HEAD = """# The simulator against the real binary
 
 Made by `tests/sim/real/ranking.py --full`; do not edit. The simulator's calls, with their times of arrival, methods, sizes and
 service times, are played by an open-loop client over loopback to `sluice run` before nodes of `sluice devnode`, which
-have the simulator's workers and speeds. A ratio is the geometric mean over the rounds (of the simulator: over 20 seeds),
-with the interval that holds the true one with 95 % confidence (bootstrap over rounds). Both must name the same better one
-of two strategies wherever the simulator sees more than {gap:.0f} % between them; below that they are even, and nothing is asked.
+have the simulator's workers and speeds. Figures of the strategies are geometric means over the rounds; the simulator's stand
+beside them for the same calls. A ratio is the geometric mean over the rounds (of the simulator: over 20 seeds), with the interval
+that holds the true one with 95 % confidence (bootstrap over rounds). Both must name the same better one of two strategies
+wherever the simulator sees more than {gap:.0f} % between them; below that they are even, and nothing is asked.
 
 {passed} orders agree, {failed} differ.
 """
@@ -50,7 +51,7 @@ def section(result):
     order = sorted(result.real["p99"], key=lambda s: geometric_mean(result.simulated["p99"][s]))
     yield from table(
         ["strategy", "p99 ms", "simulated", "mean ms", "simulated"],
-        [[name, *(f"{geometric_mean(of[figure][name]):.4g}" for figure in ("p99", "mean")
+        [[name, *(f"{geometric_mean(of[figure][name][:rounds]):.4g}" for figure in ("p99", "mean")
                   for of in (result.real, result.simulated))] for name in order])
     yield from table(
         ["figure", "pair", "measured", "simulated", "order"],
