@@ -72,6 +72,7 @@ class Result:
     noise_ms: list    # what the rig adds to calls that never queue
     late_ms: float    # p99 of how late calls were sent, the worst of all generators
     load_average: tuple
+    ejections: dict   # strategy -> times a node was taken out, of all rounds
 
 
 def figures(latencies_us, warm_up):
@@ -96,7 +97,7 @@ def run(case, workers, rounds, seeds):
     simulated = simulated_figures(case, workers, case.strategies or FIELD, seeds)
     names = contestants(case, simulated)
     real = {figure: {name: [] for name in names} for figure in FIGURES}
-    result = Result(case, workers, real, simulated, 0, [], 0, os.getloadavg())
+    result = Result(case, workers, real, simulated, 0, [], 0, os.getloadavg(), dict.fromkeys(names, 0))
     for seed in range(1, rounds + 1):
         rehearsed = rig.simulate(case.workload, case.load, case.calls, seed, workers, case.scale, names[:1])
         result.rate = rehearsed["rate"]
@@ -108,6 +109,7 @@ def run(case, workers, rounds, seeds):
                             if took >= 0]
         result.late_ms = max([result.late_ms, *(each["late_p99_us"] / 1000 for each in said.values())])
         for name in names:
+            result.ejections[name] += said[name]["ejections"]
             for figure, value in figures(said[name]["latency_us"], rehearsed["warm_up"]).items():
                 real[figure][name].append(value)
         shown = ", ".join(f"{name} {real['p99'][name][-1]:.0f}" for name in names)
@@ -133,25 +135,26 @@ def judge(result):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--full", action="store_true", help="the long form")
-    parser.add_argument("--rounds", type=int, help="rounds of each case (long form: 6, else 2)")
+    parser.add_argument("--rounds", type=int, help="rounds of each case (long form: 5, else 2)")
     parser.add_argument("--only", action="append", metavar="CASE", help="only this case of the form")
     parser.add_argument("--report", action="store_true", help="write tests/sim/RANKING.md")
     options = parser.parse_args()
-    rounds = options.rounds or (6 if options.full else 2)
+    rounds = options.rounds or (5 if options.full else 2)
     cases = [c for c in (FULL if options.full else SHORT) if not options.only or c.name in options.only]
     if not cases:
         parser.error(f"no such case: {', '.join(options.only)}")
+    writes = options.report or (options.full and not options.only)
     began, results, passed, failed = time.monotonic(), [], 0, 0
     for case in cases:
         for workers in case.workers:
             results.append(run(case, workers, rounds, 20 if options.full else 8))
             counts = judge(results[-1])
             passed, failed = passed + counts[0], failed + counts[1]
+            if writes:
+                report.write(os.path.join(os.path.dirname(HERE), "RANKING.md"), results, passed, failed)
     for line in report.rig_lines(results):
         print(f"# {line}")
     print(f"# {time.monotonic() - began:.0f} s")
-    if options.report or (options.full and not options.only):
-        report.write(os.path.join(os.path.dirname(HERE), "RANKING.md"), results, passed, failed)
     print(f"{passed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 

@@ -10,9 +10,13 @@ HEAD = """# The simulator against the real binary
 Made by `tests/sim/real/ranking.py --full`; do not edit. The simulator's calls, with their times of arrival, methods, sizes and
 service times, are played by an open-loop client over loopback to `sluice run` before nodes of `sluice devnode`, which
 have the simulator's workers and speeds. Figures of the strategies are geometric means over the rounds; the simulator's stand
-beside them for the same calls. A ratio is the geometric mean over the rounds (of the simulator: over 20 seeds), with the interval
+beside them for the same calls. A ratio is the geometric mean over the rounds (of the simulator: over {seeds} seeds), with the interval
 that holds the true one with 95 % confidence (bootstrap over rounds). Both must name the same better one of two strategies
 wherever the simulator sees more than {gap:.0f} % between them; below that they are even, and nothing is asked.
+
+Retries, hedges, upstream batches and scaling rest meanwhile, as the simulator's fleet has none. It has no health either, and that of the
+binary cannot rest: one node may always be ejected, so that a strategy which overloads nodes looks better there than in the simulator. The
+last column counts how often that happened, in all rounds together.
 
 {passed} orders agree, {failed} differ.
 """
@@ -50,9 +54,9 @@ def section(result):
     yield f"## {result.case.name}, {workers}, {rounds} rounds of {result.case.calls:,} calls\n"
     order = sorted(result.real["p99"], key=lambda s: geometric_mean(result.simulated["p99"][s]))
     yield from table(
-        ["strategy", "p99 ms", "simulated", "mean ms", "simulated"],
+        ["strategy", "p99 ms", "simulated", "mean ms", "simulated", "ejections"],
         [[name, *(f"{geometric_mean(of[figure][name][:rounds]):.4g}" for figure in ("p99", "mean")
-                  for of in (result.real, result.simulated))] for name in order])
+                  for of in (result.real, result.simulated)), str(result.ejections[name])] for name in order])
     yield from table(
         ["figure", "pair", "measured", "simulated", "order"],
         [[figure, f"{pair.a} / {pair.b}", of_ratio(pair.real), of_ratio(pair.simulated),
@@ -62,7 +66,8 @@ def section(result):
 
 
 def write(path, results, passed, failed):
-    lines = [HEAD.format(gap=100 * (verdict.GAP - 1), passed=passed, failed=failed)]
+    seeds = len(next(iter(results[0].simulated["p99"].values())))
+    lines = [HEAD.format(seeds=seeds, gap=100 * (verdict.GAP - 1), passed=passed, failed=failed)]
     for result in results:
         lines += section(result)
     lines += ["## How exact the rig was\n", *(f"- {line}" for line in rig_lines(results))]

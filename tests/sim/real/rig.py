@@ -113,7 +113,7 @@ class Contestant:
     never queues, to see how exact the rig itself is."""
 
     def __init__(self, stack, strategy, rehearsed, calls, workers, directory):
-        self.calls = calls
+        self.calls, self.sluice = calls, None
         faults = [calls.faults(node) for node in rehearsed["nodes"]]
         if strategy is None:
             names = {m: {"distribution": "asked"} for m in METHODS}
@@ -125,14 +125,18 @@ class Contestant:
             return
         config = {"chain_id": 1337, "balance": {"strategy": strategy}, **UNDISTURBED,
                   "upstreams": [{"name": f"n{i}", "url": url} for i, url in enumerate(nodes.urls)]}
-        sluice = stack.enter_context(Sluice(config, workers=workers, level="warn"))
-        poll(lambda: sluice.metric("sluice_upstream_state", state="in") == len(nodes.urls), "all are in")
-        self.port = sluice.http[1]
+        self.sluice = stack.enter_context(Sluice(config, workers=workers, level="warn"))
+        poll(lambda: self.sluice.metric("sluice_upstream_state", state="in") == len(nodes.urls), "all are in")
+        self.port = self.sluice.http[1]
 
     def start(self):
         return subprocess.Popen([program("tests", "bench", "bench_replay_load"), "--port", str(self.port), "--calls",
                                  self.calls.path, "--connections", "64", "--patience_s", str(PATIENCE_S)],
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+
+    def ejections(self):
+        """How often health took a node out; the fleet of the simulator has no health."""
+        return 0 if self.sluice is None else len(self.sluice.log_lines("upstream_out"))
 
 
 def play(rehearsed, strategies, workers):
@@ -148,6 +152,8 @@ def play(rehearsed, strategies, workers):
             stack.callback(load.kill)
         said = {strategy: load.communicate()[0] for strategy, load in zip(strategies, loads)}
         result = {strategy: json.loads(text) for strategy, text in said.items()}
+        for strategy, contestant in zip(strategies, contestants):
+            result[strategy]["ejections"] = contestant.ejections()
     for strategy, each in result.items():
         each["service_us"] = calls.service_us
         unanswered = each["latency_us"].count(-1)
