@@ -54,6 +54,14 @@ class Verdicts(unittest.TestCase):
         self.assertGreater(ratio.high, 1)
         self.assertFalse(ratio.clear)
 
+    def test_an_order_that_differs_by_chance_is_not_settled(self):
+        def result(real):
+            of = {"a": [1, 1], "b": [2, 2]}
+            return ranking.Result(None, 1, {f: real for f in ranking.FIGURES}, {f: of for f in ranking.FIGURES}, 0, [], 0, (), {})
+        self.assertTrue(ranking.settled(result({"a": [1, 1], "b": [2, 2]})))
+        self.assertTrue(ranking.settled(result({"a": [2, 2], "b": [1, 1]})))
+        self.assertFalse(ranking.settled(result({"a": [1, 3, 1, 3], "b": [2, 1, 2, 1]})))
+
     def test_quantiles_are_nearest_ranks(self):
         self.assertEqual(verdict.quantile(range(1, 101), 0.99), 99)
         self.assertEqual(verdict.quantile([5], 0.99), 5)
