@@ -77,7 +77,7 @@ class Result:
     noise_ms: list    # what the rig adds to calls that never queue
     late_ms: float    # p99 of how late calls were sent, the worst of all generators
     load_average: tuple
-    ejections: dict   # strategy -> times a node was taken out, of all rounds
+    ejections: dict   # strategy -> times a node was thought ill, of all rounds
 
 
 def figures(latencies_us, warm_up):

@@ -137,7 +137,7 @@ class Contestant:
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
 
     def ejections(self):
-        """How often health took a node out; the fleet of the simulator has no health."""
+        """How often health thought a node ill; the fleet of the simulator has no health."""
         return 0 if self.sluice is None else len(self.sluice.log_lines("upstream_out"))
 
 
