@@ -148,7 +148,7 @@ constexpr BadCase kCases[] = {
    "2:17: error: 'anomaly.mode' must be one of off, observe, act, not 'react'; did you mean 'act'?"},
   {"no least limit",
    "upstreams: [http://node:8545]\npool: {concurrency_limit: {min: 0}}\n",
-   "2:34: error: 'pool.concurrency_limit.min' must be between 1 and 65535, not '0'"},
+   "2:33: error: 'pool.concurrency_limit.min' must be between 1 and 65535, not '0'"},
   {"hedging beyond its bound",
    "upstreams: [http://node:8545]\nhedge: {budget: 60%}\n",
    "2:17: error: 'hedge.budget' must be between 0% and 50%, or off, not '60%'"},
