@@ -46,6 +46,26 @@ TEST_CASE("attempts count once, by worker and class, however they end") {
   CHECK(board.totals(4).failures == 0);
 }
 
+TEST_CASE("what nodes took is summed by class, for batches on its own") {
+  ClassBoard board(2);
+  Random random(1);
+  for (std::size_t i = 0; i < 5; ++i) {
+    Underway attempt;
+    attempt.start(board, i % 2, 3, kNow);
+    attempt.node_took(4ms, i == 4);
+    attempt.end(policy::Ended::kOk, 9ms, kNow, random);
+    Underway failed;
+    failed.start(board, i % 2, 3, kNow);
+    failed.end(policy::Ended::kError, 9ms, kNow, random);
+  }
+  CHECK(board.totals(3).timed == 4);
+  CHECK(board.totals(3).node_ns == 16'000'000);
+  CHECK(board.totals(3).successes == 5);
+  CHECK(board.totals(kBatchedClass).timed == 1);
+  CHECK(board.totals(kBatchedClass).node_ns == 4'000'000);
+  CHECK(board.totals(kBatchedClass).successes == 0);
+}
+
 TEST_CASE("what a breaker hears of an attempt") {
   const auto after_ten = [](auto end) {
     ClassBoard board(1);
