@@ -16,7 +16,9 @@ constexpr const char* kAnswer = R"({"ok":true,"text":"","status":{"version":"1.2
 "lag_blocks":0,"throttled_ms":1500,"connections":{"idle":1,"busy":2,"connecting":0,"max":8},
 "override":{"drained":true,"weight":3,"connections":5,"breakers":{"logs":"open"}},
 "rate":{"attempts_per_s":12.34,"failures_per_s":0.5,"p50_ms":1.234,"p99_ms":123.4}},
-{"name":"b-with-a-long-name","state":"out","reason":"failures","override":{}}]}],
+{"name":"b-with-a-long-name","state":"out","reason":"failures","override":{}},
+{"name":"c","state":"in","concurrency_limit":{"mode":"act","limit":12,"inflation":1.2,"limiting":true}},
+{"name":"d","state":"in","concurrency_limit":{"mode":"observe","limit":12,"inflation":1.2,"limiting":true}}]}],
 "reloads":{"succeeded":1,"failed":2,"last_succeeded":false}}})";
 
 bool has(const std::string& all, const std::string& part) {
@@ -29,7 +31,7 @@ TEST_CASE("a status becomes a table") {
   const auto view = parse_status(kAnswer);
   REQUIRE(view);
   const auto lines = status_lines(*view, {.colour = false, .width = 300});
-  REQUIRE(lines.size() == 6);
+  REQUIRE(lines.size() == 8);
   CHECK(lines[0] ==
         "sluice 1.2  serving  up 1d 02:03:04  2 worker(s)  3 client connection(s)  THE LAST RELOAD "
         "FAILED");
@@ -44,6 +46,8 @@ TEST_CASE("a status becomes a table") {
   CHECK(has(lines[5], "  b-with-a-long-name  out "));
   CHECK(has(lines[5], "failures"));
   CHECK(has(lines[5], "       -        -"));
+  CHECK(has(lines[6], "limited to 12"));
+  CHECK_FALSE(has(lines[7], "limited"));
 }
 
 TEST_CASE("lines are cut to the terminal's width, and colours take none of it") {
