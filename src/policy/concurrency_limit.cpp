@@ -33,13 +33,19 @@ constexpr double kQueues = 1.2;
 /// A limit that has stood at its bound so long is raised for a while, to learn what comes of it.
 constexpr std::uint32_t kPinnedMax = 12;
 constexpr std::uint32_t kRaisedFor = 5;
+/// So many windows tell what a call takes once it is known that its time has changed.
+constexpr std::uint32_t kAnewWindows = 8;
+/// Places are the mean of about so many windows, and those of before a change are remembered for as
+/// many.
+constexpr std::uint32_t kPlacesWindows = 12;
+/// Few windows are no memory.
+constexpr std::uint32_t kPlacesWindowsMin = 4;
+/// In place of the smoothing, as long as more than that is known to queue.
+constexpr double kHaste = 0.5;
 
 }  // namespace
 
 void ConcurrencyLimit::Regression::add(double ln_limit, double ln_busy) noexcept {
-  const double share = ln_busy - ln_limit;
-  if (n > 0.0 && std::abs(share - lately) > kSudden) *this = {};
-  lately = n > 0.0 ? lately + kLatest * (share - lately) : share;
   for (double* sum : {&n, &x, &y, &xx, &xy}) *sum *= kWindowKept;
   n += 1.0;
   x += ln_limit;
@@ -51,7 +57,6 @@ void ConcurrencyLimit::Regression::add(double ln_limit, double ln_busy) noexcept
 void ConcurrencyLimit::Regression::shift_busy(double ln) noexcept {
   y += n * ln;
   xy += x * ln;
-  lately += ln;
 }
 
 std::optional<double> ConcurrencyLimit::Regression::slope() const noexcept {
@@ -88,22 +93,27 @@ void ConcurrencyLimit::end_window() noexcept {
   }
   double inflation = known > 0.0 && took > 0.0 ? took / known : 1.0;
   const double in_flight = all / seconds(window_.length);
-  faster_ = inflation < kFasterThanKnown ? faster_ + 1 : 0;
-  if (faster_ >= 2) {
-    // Nothing is faster than without queues: each call takes less by now, and as many as before are
-    // worked on at once.
-    const double factor = busy_ > 0.0 ? busy_ * inflation / in_flight : inflation;
-    scale_baselines(factor);
-    inflation = inflation_ = std::max(inflation / factor, 1.0);
-    faster_ = 0;
-  }
-  if (faster_ == 0) inflation_ += kLatest * (inflation - inflation_);
   const bool held = window_.in_flight_max >= limit();
+  if (anew_ == 0) {
+    faster_ = inflation < kFasterThanKnown ? faster_ + 1 : 0;
+    // Nothing is faster than without queues: each call takes less by now.
+    if (faster_ >= 2 && held) {
+      begin_anew(places_.mean > 0.0 ? places_.mean : in_flight);
+    } else if (faster_ >= 2) {
+      scale_baselines(inflation);
+      inflation = inflation_ = 1.0;
+      faster_ = 0;
+    }
+  }
+  if (anew_ > 0 && held && in_flight > 0.0) inflation = learn_anew(in_flight, inflation);
+  if (faster_ == 0) inflation_ += kLatest * (inflation - inflation_);
   limiting_ = held || inflation_ > options_.tolerance;
   if (limiting_) {
     move(in_flight / inflation, held);
   } else if (in_flight <= kQuietShare * limit_) {
     follows_ = {};
+    share_lately_.reset();
+    anew_ = 0;
     learn();
     if (2.0 * window_.in_flight_max <= limit_) return_to_max();
   }
@@ -114,6 +124,25 @@ void ConcurrencyLimit::end_window() noexcept {
 /// way of the next burst.
 void ConcurrencyLimit::return_to_max() noexcept {
   limit_ = std::min(limit_ + kGrowth * std::sqrt(limit_), static_cast<double>(options_.max));
+}
+
+void ConcurrencyLimit::begin_anew(double places) noexcept {
+  places_ = {.mean = places, .windows = kPlacesWindows};
+  places_before_ = 0.0;
+  anew_ = kAnewWindows;
+  faster_ = 0;
+}
+
+/// As many calls as before are worked on at once, so that this window tells what each takes. All
+/// that are learned from count alike. Returns the window's inflation by the new baselines.
+double ConcurrencyLimit::learn_anew(double in_flight, double inflation) noexcept {
+  const double windows = kAnewWindows + 1 - anew_--;
+  const double measured = places_.mean * inflation / in_flight;
+  const double factor = std::pow(measured, 1.0 / windows);
+  scale_baselines(factor);
+  follows_ = {};
+  inflation_ = std::max(in_flight / places_.mean, 1.0);
+  return inflation / factor;
 }
 
 /// A class that is met for the first time is taken as inflated as the others.
@@ -136,20 +165,24 @@ void ConcurrencyLimit::learn() noexcept {
   }
 }
 
+void ConcurrencyLimit::Places::add(double busy) noexcept {
+  windows = std::min(windows + 1, kPlacesWindows);
+  mean += (busy - mean) / windows;
+}
+
 void ConcurrencyLimit::move(double busy, bool held) noexcept {
-  const bool grows = held && faster_ == 0 && (inflation_ <= kNoInflation || raised_ > 0);
+  const bool grows =
+      held && faster_ == 0 && anew_ == 0 && (inflation_ <= kNoInflation || raised_ > 0);
   if (grows != growing_) follows_ = {};
   growing_ = grows;
-  if (held && busy > 0.0) {
-    if (faster_ == 0) busy_ = busy_ > 0.0 ? busy_ + kLatest * (busy - busy_) : busy;
-    follows_.add(std::log(limit_), std::log(busy));
-    doubt_baselines();
-  }
+  if (held && busy > 0.0) watch(busy);
+  if (anew_ > 0) busy = places_.mean;
   if (grows) {
     limit_ += kGrowth * std::sqrt(limit_);
   } else {
     const double target = busy + options_.headroom * std::sqrt(busy);
-    limit_ += options_.smoothing * (std::max(target, 0.5 * limit_) - limit_);
+    const bool haste = held && inflation_ > options_.tolerance;
+    limit_ += (haste ? kHaste : options_.smoothing) * (std::max(target, 0.5 * limit_) - limit_);
   }
   const auto min = static_cast<double>(options_.min);
   pinned_ = held && limit_ <= min ? pinned_ + 1 : 0;
@@ -158,12 +191,37 @@ void ConcurrencyLimit::move(double busy, bool held) noexcept {
   limit_ = std::clamp(limit_, min, static_cast<double>(options_.max));
 }
 
+/// A window in which the limit held calls back.
+void ConcurrencyLimit::watch(double busy) noexcept {
+  if (anew_ > 0 || faster_ > 0) return;
+  const double share = std::log(busy / limit_);
+  if (share_lately_ && std::abs(share - *share_lately_) > kSudden) {
+    follows_ = {};
+    share_lately_ = share;
+  }
+  share_lately_ = share_lately_ ? *share_lately_ + kLatest * (share - *share_lately_) : share;
+  if (places_.windows >= kPlacesWindowsMin && std::abs(std::log(busy / places_.mean)) > kSudden) {
+    if (places_before_ <= 0.0) places_before_ = places_.mean;
+    places_ = {};
+  } else if (places_.windows >= kPlacesWindows) {
+    places_before_ = 0.0;
+  }
+  follows_.add(std::log(limit_), std::log(busy));
+  places_.add(busy);
+  doubt_baselines();
+}
+
 /// `follows_` is of windows through which the limit has only fallen, or only risen.
 void ConcurrencyLimit::doubt_baselines() noexcept {
   const auto slope = follows_.slope();
   if (!slope) return;
   if (inflation_ > kQueues && *slope > kFollows) {
-    scale_baselines(inflation_);
+    if (places_before_ > 0.0) {
+      begin_anew(places_before_);
+      limit_ = places_.mean;
+    } else {
+      scale_baselines(inflation_);
+    }
   } else if (growing_ && raised_ == 0 && *slope < kFollowsNot) {
     scale_baselines(1.0 / kDrift);
   }
@@ -172,11 +230,12 @@ void ConcurrencyLimit::doubt_baselines() noexcept {
 void ConcurrencyLimit::scale_baselines(double factor) noexcept {
   for (Baseline& base : baselines_) base.mean_s *= factor;
   follows_.shift_busy(std::log(factor));
+  if (share_lately_) *share_lately_ += std::log(factor);
   inflation_ /= factor;
 }
 
 std::uint32_t ConcurrencyLimit::limit() const noexcept {
-  return static_cast<std::uint32_t>(limit_);
+  return static_cast<std::uint32_t>(std::lround(limit_));
 }
 
 void ConcurrencyLimit::set_bounds(std::uint32_t min, std::uint32_t max) noexcept {

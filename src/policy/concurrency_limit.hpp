@@ -33,17 +33,19 @@ struct LimitSample {
 ///   inflation = sum of response times / sum of what the classes take when nothing queues
 ///   busy      = the latter / length of the window, the calls that were really worked on (Little)
 ///
-/// and the limit moves by a fifth of the way to `busy` plus headroom: the gradient form
-/// (limit / inflation + headroom) of Netflix's Gradient2, with sums in place of a mean of ratios,
-/// which a few light calls behind a heavy one would rule. It moves while the limit holds calls back
-/// or the inflation is beyond the tolerance; without inflation it grows by its square root, as it
-/// does where never more than half of it is used.
+/// and the limit moves by a fifth of the way to `busy` plus headroom, by half of it while it holds
+/// calls back and the inflation is beyond the tolerance: the gradient form (limit / inflation +
+/// headroom) of Netflix's Gradient2, with sums in place of a mean of ratios, which a few light
+/// calls behind a heavy one would rule. It moves while the limit holds calls back or the inflation
+/// is beyond the tolerance; without inflation it grows by its square root, as it does where never
+/// more than half of it is used.
 ///
 /// Baselines stand still while it limits, or they would learn congestion as the normal. Should the
 /// node really have become slower, throughput falls with the limit, which it does not where calls
-/// merely queue: a regression of one on the other over the last windows shows it, and lets the
-/// baselines drift up; and down, when throughput does not rise with a limit that was thought too
-/// low.
+/// merely queue: a regression of one on the other over the last windows shows it. Then, and when
+/// calls take less than is known to be possible, it works on as many at once as before the change:
+/// the limit returns there, and the baselines follow from what the next windows take. They drift
+/// down when throughput does not rise with a limit that was thought too low.
 ///
 /// One per upstream, on the control thread, which reports every tick and publishes limit(). Takes
 /// no part in who may send: that is the caller's comparison.
@@ -53,7 +55,7 @@ class ConcurrencyLimit {
     double tolerance = 1.5;
     double smoothing = 0.2;
     /// In square roots of the busy calls.
-    double headroom = 0.7;
+    double headroom = 0.5;
     std::uint32_t min = 4;
     std::uint32_t max = 64;
     Duration window = std::chrono::milliseconds(250);
@@ -86,7 +88,6 @@ class ConcurrencyLimit {
   /// Of ln(busy) on ln(limit), with weights that fade by the window.
   struct Regression {
     double n = 0, x = 0, y = 0, xx = 0, xy = 0;
-    double lately = 0;  ///< mean of ln(busy / limit) over fewer windows
     void add(double ln_limit, double ln_busy) noexcept;
     /// All that was busy is now counted as exp(`ln`) times as much.
     void shift_busy(double ln) noexcept;
@@ -94,12 +95,22 @@ class ConcurrencyLimit {
     [[nodiscard]] std::optional<double> slope() const noexcept;
   };
 
+  /// Calls that are worked on at once while the limit holds others back.
+  struct Places {
+    double mean = 0.0;
+    std::uint32_t windows = 0;
+    void add(double busy) noexcept;
+  };
+
   void end_window() noexcept;
   void learn() noexcept;
   void return_to_max() noexcept;
   void meet_new_classes(double inflation) noexcept;
   void move(double busy, bool held) noexcept;
+  void watch(double busy) noexcept;
   void doubt_baselines() noexcept;
+  void begin_anew(double places) noexcept;
+  double learn_anew(double in_flight, double inflation) noexcept;
   void scale_baselines(double factor) noexcept;
 
   Options options_;
@@ -108,7 +119,10 @@ class ConcurrencyLimit {
   Regression follows_;
   double limit_;
   double inflation_ = 1.0;
-  double busy_ = 0.0;  ///< of the last windows in which the limit held calls back
+  std::optional<double> share_lately_;  ///< mean of ln(busy / limit) over the last windows
+  Places places_;
+  double places_before_ = 0.0;  ///< those of before the last sudden change; 0: none of late
+  std::uint32_t anew_ = 0;      ///< windows left in which baselines follow from `places_`
   bool limiting_ = false;
   /// Windows in a row that were faster than is known to be possible.
   std::uint32_t faster_ = 0;

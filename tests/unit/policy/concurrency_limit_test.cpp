@@ -86,6 +86,34 @@ TEST_CASE("the limit finds what a node works on at once, whatever was offered be
   }
 }
 
+TEST_CASE("a node that changes its speed gets as many calls as before, within seconds") {
+  ConcurrencyLimit limit({});
+  const Node node;
+  after(limit, node, 4, 20);
+  const std::uint32_t found = after(limit, node, 1000, 20);
+  const std::uint32_t slow = after(limit, {.service_s = 0.02}, 1000, 10);
+  CHECK(std::abs(static_cast<double>(slow) - static_cast<double>(found)) <= 1);
+  CHECK(limit.baseline(1) == Approx(0.01).epsilon(0.05));
+  CHECK(limit.baseline(3) == Approx(0.03).epsilon(0.05));
+  after(limit, {.service_s = 0.02}, 1000, 10);
+  // The first windows are not yet believed.
+  after(limit, node, 1000, 2);
+  for (int i = 0; i < 20; ++i) {
+    CHECK(std::abs(static_cast<double>(after(limit, node, 1000, 1)) -
+                   static_cast<double>(found)) <= 3);
+  }
+  CHECK(limit.baseline(3) == Approx(0.015).epsilon(0.05));
+}
+
+TEST_CASE("without calls that wait, faster answers are the new baselines") {
+  ConcurrencyLimit limit({});
+  after(limit, {.places = 64, .service_s = 0.02}, 40, 1);
+  after(limit, {.places = 64, .service_s = 0.02}, 40, 4);
+  after(limit, {.places = 64, .service_s = 0.01}, 40, 3);
+  CHECK(limit.inflation() == Approx(1.0).epsilon(0.05));
+  CHECK(limit.limit() == 64);
+}
+
 TEST_CASE("more of a heavy class is no congestion") {
   ConcurrencyLimit limit({});
   const Node node;
