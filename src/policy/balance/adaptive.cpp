@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "policy/balance/explain.hpp"
 #include "policy/balance/strategies.hpp"
 
 namespace sluice::policy {
@@ -270,28 +271,57 @@ void Adaptive::learn(const Ticket& ticket, Ended ended, float elapsed_s,
   if (peers_.peer(ticket.index) == &stats) peers_.expect(ticket.index, ticket.klass, now_ns);
 }
 
-std::string Adaptive::explain(std::span<const Candidate> candidates,
+std::string Adaptive::rule(std::span<const Candidate> /*candidates*/,
+                           const PickContext& /*context*/) const {
+  return "least expected wait";
+}
+
+std::string Adaptive::standing_words(const Candidate& candidate, const UpstreamStats& stats,
+                                     const Cost& cost, const Placed& call) const {
+  const auto ms = [](float seconds) { return static_cast<double>(seconds) * 1e3; };
+  std::string text = fmt::format("{:.2f} ms = service {:.2f} + waiting {:.2f}", ms(cost.total),
+                                 ms(cost.service), ms(cost.waiting));
+  if (cost.overdue > 0.0F) text += fmt::format(" + overdue {:.2f}", ms(cost.overdue));
+  if (cost.failing > 0.0F) text += fmt::format(" + failing {:.2f}", ms(cost.failing));
+  text += ", " + in_flight_words(candidate);
+  if (candidate.weight > 0.0 && candidate.weight != 1.0)
+    text += fmt::format(", weight {:g}", candidate.weight);
+  if (const float ramp = ramp_at(stats, call.now_ns); ramp < 1.0F)
+    text += fmt::format(", ramped up to {:.0f} %", static_cast<double>(ramp) * 100);
+  if (stats.classes[call.klass].expected.load().first <= 0.0F) text += ", not measured";
+  if (cost.standing == Standing::kUnproven) text += ", not proven yet";
+  if (cost.standing == Standing::kWeightless) text += ", without weight";
+  return text;
+}
+
+Explanation Adaptive::explain(std::span<const Candidate> candidates,
                               const PickContext& context) const {
   const Placed call{stat_class(context.method_class), size(context),
                     context.now.time_since_epoch().count()};
-  const auto ms = [](float seconds) { return static_cast<double>(seconds) * 1e3; };
-  std::string text(name());
+  const auto stats_of = [this](const Candidate& one) {
+    return one.stats != nullptr ? one.stats : peers_.peer(one.index);
+  };
+  Cost best{.total = HUGE_VALF, .standing = Standing::kFull};
   for (const Candidate& candidate : candidates) {
-    const UpstreamStats* const stats =
-        candidate.stats != nullptr ? candidate.stats : peers_.peer(candidate.index);
+    const UpstreamStats* const stats = stats_of(candidate);
     if (stats == nullptr) continue;
-    const Cost of = cost(candidate, *stats, call);
-    text += fmt::format("; {}: {:.2f} ms = service {:.2f} + waiting {:.2f}", candidate.index,
-                        ms(of.total), ms(of.service), ms(of.waiting));
-    if (of.overdue > 0.0F) text += fmt::format(" + overdue {:.2f}", ms(of.overdue));
-    if (of.failing > 0.0F) text += fmt::format(" + failing {:.2f}", ms(of.failing));
-    if (const float ramp = ramp_at(*stats, call.now_ns); ramp < 1.0F)
-      text += fmt::format(", ramped up to {:.0f} %", static_cast<double>(ramp) * 100);
-    if (of.standing == Standing::kFull) text += ", full";
-    if (of.standing == Standing::kUnproven) text += ", not proven yet";
-    if (of.standing == Standing::kWeightless) text += ", without weight";
+    const Cost each = cost(candidate, *stats, call);
+    if (each.standing < best.standing ||
+        (each.standing == best.standing && each.total < best.total))
+      best = each;
   }
-  return text;
+  std::string text = rule(candidates, context);
+  if (candidates.size() > kScanMost) text += ", the better of two drawn by capacity";
+  return explain_each(std::move(text), candidates, [&](const Candidate& candidate) {
+    const UpstreamStats* const stats = stats_of(candidate);
+    if (stats == nullptr) return in_flight_words(candidate) + ", not measured";
+    const Cost own = cost(candidate, *stats, call);
+    std::string words = standing_words(candidate, *stats, own, call);
+    if (own.standing != best.standing) return words;
+    if (own.total <= best.total) return words + ", best";
+    if (own.total < best.total * (1.0F + kAlike)) return words + ", as good as the best";
+    return words + fmt::format(", {:.1f}x the best", static_cast<double>(own.total / best.total));
+  });
 }
 
 std::unique_ptr<Balancer> make_adaptive(std::size_t upstreams_max) {

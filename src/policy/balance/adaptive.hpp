@@ -36,7 +36,7 @@ class Adaptive : public Balancer {
                 Duration took) noexcept override;
   std::string_view name() const noexcept override { return "adaptive"; }
   bool ramps() const noexcept override { return true; }
-  std::string explain(std::span<const Candidate> candidates,
+  Explanation explain(std::span<const Candidate> candidates,
                       const PickContext& context) const override;
 
  protected:
@@ -45,6 +45,9 @@ class Adaptive : public Balancer {
   /// A call took e^`off` times what was foretold with `ticket.size`. `share`: how far that is to be
   /// believed.
   virtual void learn_size(const Ticket& ticket, float off, float share) noexcept;
+  /// What it goes by, for explain().
+  [[nodiscard]] virtual std::string rule(std::span<const Candidate> candidates,
+                                         const PickContext& context) const;
   /// Whether a thousand calls a second of a class are enough to learn from.
   [[nodiscard]] virtual bool samples() const noexcept { return true; }
 
@@ -68,6 +71,8 @@ class Adaptive : public Balancer {
   };
   [[nodiscard]] Cost cost(const Candidate& candidate, const UpstreamStats& stats,
                           const Placed& call) const noexcept;
+  [[nodiscard]] std::string standing_words(const Candidate& candidate, const UpstreamStats& stats,
+                                           const Cost& cost, const Placed& call) const;
   [[nodiscard]] std::optional<std::uint32_t> scan(std::span<const Candidate> candidates,
                                                   const Placed& call, Random& random) noexcept;
   [[nodiscard]] std::optional<std::uint32_t> sample(std::span<const Candidate> candidates,

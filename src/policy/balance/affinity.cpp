@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "policy/balance/explain.hpp"
 #include "policy/balance/rotation.hpp"
 #include "policy/balance/strategies.hpp"
 #include "policy/upstream_set.hpp"
@@ -63,6 +64,8 @@ class Affinity final : public Balancer {
   }
   AffinityOutcome affinity() const noexcept override { return outcome_; }
   std::string_view name() const noexcept override { return "affinity"; }
+  Explanation explain(std::span<const Candidate> candidates,
+                      const PickContext& context) const override;
 
  private:
   /// All that were ever candidates, for where a key belongs while its upstream is not one.
@@ -155,6 +158,42 @@ class Affinity final : public Balancer {
   double total_calls_ = 0.0;
   AffinityOutcome outcome_ = AffinityOutcome::kNone;
 };
+
+/// From the candidates alone, as nearest() would have it: what this object has noted may be of
+/// others.
+Explanation Affinity::explain(std::span<const Candidate> candidates,
+                              const PickContext& context) const {
+  const std::uint32_t fewest = fewest_in_flight(candidates);
+  if (context.affinity_hash == 0) {
+    return explain_each("a call without a key: fewest in flight", candidates,
+                        [fewest](const Candidate& one) { return load_words(one, fewest); });
+  }
+  const auto weight = [](const Candidate& one) {
+    return one.weight > 0.0 ? std::min(one.weight, 1e9) : 0.0;
+  };
+  const auto distance_of = [&](const Candidate& one) {
+    if (weight(one) <= 0.0) return HUGE_VALF;
+    return exponential_of(mixed(context.affinity_hash, one.index)) *
+           static_cast<float>(1.0 / weight(one));
+  };
+  double weights = 0.0;
+  double calls = 1.0;
+  for (const Candidate& one : candidates) {
+    weights += weight(one);
+    calls += one.in_flight;
+  }
+  return explain_each("the upstream of the call's key, while it has at most 1.25 of its share",
+                      candidates, [&](const Candidate& candidate) {
+                        const float its = distance_of(candidate);
+                        const auto place = 1 + std::ranges::count_if(candidates, [&](auto& other) {
+                                             return distance_of(other) < its;
+                                           });
+                        const double most = kLoadBound * calls * weight(candidate) / weights;
+                        return fmt::format("number {} for the key, {} in flight{}", place,
+                                           candidate.in_flight,
+                                           candidate.in_flight < most ? "" : ", over its share");
+                      });
+}
 
 }  // namespace
 

@@ -5,8 +5,6 @@
 #include <array>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "policy/balance/strategies.hpp"
 
 namespace sluice::policy {
@@ -40,25 +38,16 @@ AffinityOutcome Balancer::affinity() const noexcept {
   return AffinityOutcome::kNone;
 }
 
-std::string Balancer::explain(std::span<const Candidate> candidates,
-                              const PickContext& /*context*/) const {
-  std::string text(name());
-  for (const Candidate& candidate : candidates) {
-    text += fmt::format("; {}: {} in flight, weight {:g}", candidate.index, candidate.in_flight,
-                        candidate.weight);
-    if (!has_room(candidate)) text += ", full";
-  }
-  return text;
-}
-
 std::unique_ptr<Balancer> make_balancer(std::string_view strategy, std::size_t upstreams_max) {
   const auto* const found = std::find(kNames.begin(), kNames.end(), strategy);
   if (found == kNames.end()) return nullptr;
   return kMakers[static_cast<std::size_t>(found - kNames.begin())](upstreams_max);
 }
 
-std::span<const std::string_view> balancer_names() noexcept {
-  return kNames;
+bool uses_weights(std::string_view strategy) noexcept {
+  constexpr std::array<std::string_view, 5> kWeighing{"weighted", "random", "affinity", "adaptive",
+                                                      "learned"};
+  return std::find(kWeighing.begin(), kWeighing.end(), strategy) != kWeighing.end();
 }
 
 std::span<Candidate> select_tier(std::span<Candidate> candidates) noexcept {

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/random.hpp"
@@ -78,6 +79,12 @@ enum class AffinityOutcome : std::uint8_t {
   kSpilled,  ///< that one has more than its share of the calls in flight
 };
 
+/// A pick in words: one line each, printable ASCII, without ";" and "|".
+struct Explanation {
+  std::string rule;                    ///< what the strategy goes by
+  std::vector<std::string> standings;  ///< of each candidate, in their order
+};
+
 /// A strategy: which of the candidates takes the call. One instance per worker and chain, owned by
 /// the worker and used on its thread only; lives as long as the chain's configuration. It neither
 /// decides who is eligible nor counts what is in flight. A full candidate is picked only when all
@@ -107,9 +114,11 @@ class Balancer {
   virtual void finished(const Ticket& ticket, Ended ended, TimePoint now, Duration took) noexcept;
   /// Of the latest pick.
   [[nodiscard]] virtual AffinityOutcome affinity() const noexcept;
-  /// In words, how the candidates compare for such a call and which is taken. Off the hot path.
-  [[nodiscard]] virtual std::string explain(std::span<const Candidate> candidates,
-                                            const PickContext& context) const;
+  /// Which candidate such a call would be given and why, in words. Reads what the workers share and
+  /// writes nothing, so that an instance made for it may explain on any thread; of what a strategy
+  /// has for itself (turns, models) it then says nothing. Allocates: not for the hot path.
+  [[nodiscard]] virtual Explanation explain(std::span<const Candidate> candidates,
+                                            const PickContext& context) const = 0;
 };
 
 /// Null when no strategy has that name. `upstreams_max`: one more than the greatest index that will
@@ -117,8 +126,8 @@ class Balancer {
 [[nodiscard]] std::unique_ptr<Balancer> make_balancer(std::string_view strategy,
                                                       std::size_t upstreams_max);
 
-/// The names that make_balancer knows, in the order of the documentation.
-[[nodiscard]] std::span<const std::string_view> balancer_names() noexcept;
+/// Whether that strategy looks at weights.
+[[nodiscard]] bool uses_weights(std::string_view strategy) noexcept;
 
 /// Brings the candidates of the lowest tier to the front, in their order, and returns them; the
 /// rest stays behind them. Linear, no allocation.

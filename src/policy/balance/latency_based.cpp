@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "policy/balance/explain.hpp"
 #include "policy/balance/rotation.hpp"
 #include "policy/balance/strategies.hpp"
 
@@ -20,6 +21,15 @@ bool known(const Candidate& candidate) noexcept {
   return candidate.latency_s > 0.0;
 }
 
+/// Of those with room; infinite where none is known.
+double lowest_of(std::span<const Candidate> candidates) noexcept {
+  double lowest = HUGE_VAL;
+  for (const Candidate& candidate : candidates) {
+    if (known(candidate) && has_room(candidate)) lowest = std::min(lowest, candidate.latency_s);
+  }
+  return lowest;
+}
+
 class LatencyBased final : public Balancer {
  public:
   explicit LatencyBased(std::size_t upstreams_max)
@@ -34,6 +44,19 @@ class LatencyBased final : public Balancer {
     return position;
   }
   std::string_view name() const noexcept override { return "latency-based"; }
+  Explanation explain(std::span<const Candidate> candidates, const PickContext&) const override {
+    const double band = lowest_of(candidates) + kBandSeconds;
+    return explain_each("lowest mean response time, the better health score within 10 ms of it",
+                        candidates, [band](const Candidate& candidate) {
+                          if (!known(candidate))
+                            return in_flight_words(candidate) + ", response time unknown";
+                          const bool within = candidate.latency_s <= band && has_room(candidate);
+                          return fmt::format("{:.2f} ms, score {:.2f}, {} in flight{}",
+                                             candidate.latency_s * 1e3, candidate.score,
+                                             candidate.in_flight,
+                                             within ? ", within 10 ms of the fastest" : "");
+                        });
+  }
 
  private:
   void start(std::span<const Candidate> candidates, TimePoint now, Random& random) noexcept {
@@ -62,10 +85,7 @@ class LatencyBased final : public Balancer {
   }
 
   std::optional<std::uint32_t> fastest(std::span<const Candidate> candidates) noexcept {
-    double lowest = HUGE_VAL;
-    for (const Candidate& candidate : candidates) {
-      if (known(candidate) && has_room(candidate)) lowest = std::min(lowest, candidate.latency_s);
-    }
+    const double lowest = lowest_of(candidates);
     if (std::isinf(lowest)) return pick_least(candidates, rotation_, fewer_in_flight);
     const double band = lowest + kBandSeconds;
     return pick_least(

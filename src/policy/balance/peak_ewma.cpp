@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "policy/balance/choices.hpp"
+#include "policy/balance/explain.hpp"
 #include "policy/balance/own_stats.hpp"
 #include "policy/balance/strategies.hpp"
 #include "policy/ewma.hpp"
@@ -24,18 +25,28 @@ struct Peak {
   std::uint32_t at_us = 0;
 };
 
+/// The cost as it has decayed until now.
+struct Decayed {
+  double before_s = 0.0;
+  double kept = 1.0;
+  std::uint32_t at_us = 0;
+};
+
+Decayed decayed(const UpstreamStats& stats, TimePoint now) noexcept {
+  const auto now_us = static_cast<std::uint32_t>(now.time_since_epoch() / 1us);
+  const auto peak = std::bit_cast<Peak>(stats.peak.load(std::memory_order_relaxed));
+  // Another worker may have been a moment ahead.
+  const auto passed = std::max(static_cast<std::int32_t>(now_us - peak.at_us), 0);
+  return {static_cast<double>(peak.cost_s), kept_after(std::chrono::microseconds(passed), kMemory),
+          peak.at_us + static_cast<std::uint32_t>(passed)};
+}
+
 /// Folds a response time in, 0 where the cost is only being read: reading lets it decay and sets
 /// the moment too, just as the original does.
 double observe(UpstreamStats& stats, double took_s, TimePoint now) noexcept {
-  const auto now_us = static_cast<std::uint32_t>(now.time_since_epoch() / 1us);
-  const auto peak = std::bit_cast<Peak>(stats.peak.load(std::memory_order_relaxed));
-  const double before = static_cast<double>(peak.cost_s);
-  // Another worker may have been a moment ahead.
-  const auto passed = std::max(static_cast<std::int32_t>(now_us - peak.at_us), 0);
-  const double kept = kept_after(std::chrono::microseconds(passed), kMemory);
+  const auto [before, kept, at_us] = decayed(stats, now);
   const double cost = took_s > before ? took_s : before * kept + took_s * (1.0 - kept);
-  stats.peak.store(std::bit_cast<std::uint64_t>(Peak{
-                       static_cast<float>(cost), peak.at_us + static_cast<std::uint32_t>(passed)}),
+  stats.peak.store(std::bit_cast<std::uint64_t>(Peak{static_cast<float>(cost), at_us}),
                    std::memory_order_relaxed);
   return cost;
 }
@@ -69,6 +80,19 @@ class PeakEwma final : public Balancer {
     observe(*ticket.stats, seconds(took), now);
   }
   std::string_view name() const noexcept override { return "peak-ewma"; }
+  Explanation explain(std::span<const Candidate> candidates,
+                      const PickContext& context) const override {
+    return explain_each("the cheaper of two that are drawn: peak response time x calls in flight",
+                        candidates, [&context](const Candidate& candidate) {
+                          if (candidate.stats == nullptr) return in_flight_words(candidate);
+                          const Decayed cost = decayed(*candidate.stats, context.now);
+                          const double peak_s = cost.before_s * cost.kept;
+                          if (peak_s <= 0.0) return in_flight_words(candidate) + ", not measured";
+                          return fmt::format("{:.2f} ms = peak {:.2f} x {} in flight, this one too",
+                                             peak_s * 1e3 * (candidate.in_flight + 1.0),
+                                             peak_s * 1e3, candidate.in_flight + 1);
+                        });
+  }
 
  private:
   double load(const Candidate& candidate, TimePoint now) noexcept {

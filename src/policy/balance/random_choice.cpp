@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "policy/balance/choices.hpp"
+#include "policy/balance/explain.hpp"
 #include "policy/balance/strategies.hpp"
 
 namespace sluice::policy {
@@ -30,6 +31,11 @@ class RandomChoice final : public Balancer {
     return last;
   }
   std::string_view name() const noexcept override { return "random"; }
+  Explanation explain(std::span<const Candidate> candidates, const PickContext&) const override {
+    return explain_each("by chance, by weight", candidates, [candidates](const Candidate& one) {
+      return share_words(one, candidates);
+    });
+  }
 
  private:
   /// What is no number and what has no bound does not take all.
@@ -54,6 +60,12 @@ class PowerOfTwo final : public Balancer {
     });
   }
   std::string_view name() const noexcept override { return "p2c"; }
+  Explanation explain(std::span<const Candidate> candidates, const PickContext&) const override {
+    const std::uint32_t fewest = fewest_in_flight(candidates);
+    return explain_each(
+        "the less busy of two that are drawn", candidates,
+        [fewest](const Candidate& candidate) { return load_words(candidate, fewest); });
+  }
 
  private:
   std::size_t upstreams_max_;

@@ -31,6 +31,9 @@ class Rotation {
   [[nodiscard]] std::uint64_t stamp(const Candidate& candidate) const noexcept {
     return stamps_[candidate.index];
   }
+  /// Whose turn it is among those with room; null before the first pick.
+  [[nodiscard]] const Candidate* longest_waiting(
+      std::span<const Candidate> candidates) const noexcept;
   void picked(const Candidate& candidate) noexcept { stamps_[candidate.index] = ++clock_; }
 
  private:

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "policy/balance/explain.hpp"
 #include "policy/balance/rotation.hpp"
 #include "policy/balance/strategies.hpp"
 
@@ -15,6 +16,12 @@ class RoundRobin final : public Balancer {
     return pick_least(candidates, rotation_, all_equal);
   }
   std::string_view name() const noexcept override { return "round-robin"; }
+  Explanation explain(std::span<const Candidate> candidates, const PickContext&) const override {
+    const Candidate* const next = rotation_.longest_waiting(candidates);
+    return explain_each("turn by turn", candidates, [next](const Candidate& candidate) {
+      return in_flight_words(candidate) + (&candidate == next ? ", its turn" : "");
+    });
+  }
 
  private:
   Rotation rotation_;
@@ -30,6 +37,12 @@ class LeastConnections final : public Balancer {
     return pick_least(candidates, rotation_, fewer_in_flight);
   }
   std::string_view name() const noexcept override { return "least-connections"; }
+  Explanation explain(std::span<const Candidate> candidates, const PickContext&) const override {
+    const std::uint32_t fewest = fewest_in_flight(candidates);
+    return explain_each(
+        "fewest calls in flight, turn by turn among equals", candidates,
+        [fewest](const Candidate& candidate) { return load_words(candidate, fewest); });
+  }
 
  private:
   Rotation rotation_;

@@ -36,15 +36,16 @@ float SizeModel::predict(const Class& of, const Vector& z) noexcept {
   return std::clamp(sum, -kFactorLogMost, kFactorLogMost);
 }
 
-void SizeModel::learn(std::size_t klass, const CallFeatures& features, float deviation,
-                      float weight) noexcept {
+float SizeModel::learn(std::size_t klass, const CallFeatures& features, float deviation,
+                       float weight) noexcept {
   Class& of = classes_[klass];
   of.samples = std::min(of.samples + weight, kJudgedOver);
   const Vector raw = vector_of(features);
   const float pace = weight / of.samples;
   for (std::size_t i = 0; i + 1 < kFeatures; ++i) of.means[i] += pace * (raw[i] - of.means[i]);
   const Vector z = centred(of, features);
-  judge(of, std::fabs(deviation - predict(of, z)), std::fabs(deviation), weight);
+  const float error = std::fabs(deviation - predict(of, z));
+  judge(of, error, std::fabs(deviation), weight);
 
   Vector gain{};
   float spread = 0.0F;
@@ -63,6 +64,7 @@ void SizeModel::learn(std::size_t klass, const CallFeatures& features, float dev
       of.inverse[i][k] = std::clamp(next, -kInverseMost, kInverseMost);
     }
   }
+  return error;
 }
 
 void SizeModel::judge(Class& of, float error, float plain_error, float weight) noexcept {

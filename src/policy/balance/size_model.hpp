@@ -23,8 +23,9 @@ class SizeModel {
     return of.trusted ? predict(of, centred(of, features)) : 0.0F;
   }
   /// A call took e^`deviation` times the usual. `weight`: how far that is to be believed, 0..1.
-  void learn(std::size_t klass, const CallFeatures& features, float deviation,
-             float weight) noexcept;
+  /// Returns by how much the model, trusted or not, was off.
+  float learn(std::size_t klass, const CallFeatures& features, float deviation,
+              float weight) noexcept;
 
   [[nodiscard]] bool trusted(std::size_t klass) const noexcept { return classes_[klass].trusted; }
   /// Mean absolute error of the logarithm over the last 1,000 calls or so.

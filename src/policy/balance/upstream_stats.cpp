@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/balance/upstream_stats.hpp"
 
+#include <algorithm>
+
 namespace sluice::policy {
 
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
+constexpr float kModelErrorOver = 1000.0F;
 
 std::uint64_t in_flight_word(std::int64_t began_ns) noexcept {
   return (static_cast<std::uint64_t>(began_ns / 1000) << 16) + 1;
@@ -32,18 +35,14 @@ void UpstreamStats::restart(TimePoint now) noexcept {
   restarted_ns.store(now.time_since_epoch().count(), kRelaxed);
 }
 
-void UpstreamStats::inherit(const UpstreamStats& earlier) noexcept {
-  for (std::size_t i = 0; i < kStatClasses; ++i) {
-    classes[i].quick.store(earlier.classes[i].quick.load());
-    classes[i].slow.store(earlier.classes[i].slow.load());
-    classes[i].failures.store(earlier.classes[i].failures.load());
-    classes[i].expected.store(earlier.classes[i].expected.load());
-    classes[i].seen_ns.store(earlier.classes[i].seen_ns.load(kRelaxed), kRelaxed);
-  }
-  proven.store(earlier.proven.load(kRelaxed), kRelaxed);
-  restarted_ns.store(earlier.restarted_ns.load(kRelaxed), kRelaxed);
-  parallel.store(earlier.parallel.load());
-  peak.store(earlier.peak.load(kRelaxed), kRelaxed);
+void UpstreamStats::learn_model_error(float error, float plain_error, float weight) noexcept {
+  const float samples = std::min(model_samples.load(kRelaxed) + weight, kModelErrorOver);
+  model_samples.store(samples, kRelaxed);
+  auto [own, plain] = model_error.load();
+  const float pace = weight / std::max(samples, 1.0F);
+  own += pace * (error - own);
+  plain += pace * (plain_error - plain);
+  model_error.store({own, plain});
 }
 
 UpstreamStats::InFlight UpstreamStats::in_flight(std::size_t klass,

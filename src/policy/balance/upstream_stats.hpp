@@ -41,7 +41,7 @@ class AtomicPair {
 /// workers. Every member is one word, relaxed: no lock and no retry loop. A mean that two workers
 /// write at once loses one of the samples, which it can bear; the sums of what is in flight are
 /// added to and subtracted from, and come back to nothing exactly. Owned by what stands for the
-/// upstream, outlives every ticket; a reload copies it with inherit().
+/// upstream, outlives every ticket.
 class UpstreamStats {
  public:
   /// Calls of one class.
@@ -76,9 +76,9 @@ class UpstreamStats {
   /// The upstream is new or comes back into rotation: it is ramped up from here on, and gets one
   /// call at a time until one has succeeded.
   void restart(TimePoint now) noexcept;
-  /// Takes over what an earlier object learned of the same node; not what is in flight there, whose
-  /// tickets end where they began.
-  void inherit(const UpstreamStats& earlier) noexcept;
+  /// By how much (as a logarithm) a model and the plain estimate were off at a call; `weight`: how
+  /// far that is to be believed, 0..1.
+  void learn_model_error(float error, float plain_error, float weight) noexcept;
 
   [[nodiscard]] InFlight in_flight(std::size_t klass, std::int64_t now_ns) const noexcept;
 
@@ -95,6 +95,10 @@ class UpstreamStats {
   /// How many calls the node seems to work on at a time, 0 while nothing is known, and the mean
   /// share of waiting in its expected response times.
   AtomicPair parallel;
+  /// For `learned`: mean errors of the model and of the plain estimate here, as logarithms, over
+  /// about 1,000 calls; the second is 0 until there was one. And how many calls they stand for.
+  AtomicPair model_error;
+  std::atomic<float> model_samples{0.0F};
   /// For peak-ewma: the cost in seconds, and the microsecond of its latest update in the bits of
   /// the other.
   std::atomic<std::uint64_t> peak{0};

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "policy/balance/explain.hpp"
 #include "policy/balance/rotation.hpp"
 #include "policy/balance/strategies.hpp"
 
@@ -28,6 +29,11 @@ class Weighted final : public Balancer {
     return pick_least(candidates, unweighted_, all_equal);
   }
   std::string_view name() const noexcept override { return "weighted"; }
+  Explanation explain(std::span<const Candidate> candidates, const PickContext&) const override {
+    return explain_each("turns by weight", candidates, [candidates](const Candidate& candidate) {
+      return share_words(candidate, candidates);
+    });
+  }
 
  private:
   /// Bounds the work of the first pick.

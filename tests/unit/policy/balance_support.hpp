@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <string_view>
 #include <vector>
 
 #include "policy/balance/balancer.hpp"
@@ -11,6 +13,10 @@
 #include "unit/policy/sim.hpp"
 
 namespace sluice::policy::test {
+
+inline constexpr std::array<std::string_view, 10> kStrategies{
+    "round-robin", "least-connections", "weighted", "latency-based", "random",
+    "p2c",         "peak-ewma",         "affinity", "adaptive",      "learned"};
 
 inline std::vector<Candidate> equal(std::uint32_t n) {
   std::vector<Candidate> candidates(n);

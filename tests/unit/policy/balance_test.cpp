@@ -31,8 +31,7 @@ bool draws(std::string_view name) {
 }  // namespace
 
 TEST_CASE("every strategy is made by its name and no other is") {
-  CHECK(balancer_names().size() == 10);
-  for (const auto name : balancer_names()) {
+  for (const auto name : kStrategies) {
     const auto balancer = make_balancer(name, 4);
     REQUIRE(balancer);
     CHECK(balancer->name() == name);
@@ -75,8 +74,24 @@ TEST_CASE("the lowest tier that has a candidate is selected, in order") {
   }
 }
 
+TEST_CASE("a strategy that looks at weights gives one of 0 nothing, and others do not") {
+  for (const auto name : kStrategies) {
+    CAPTURE(std::string(name));
+    Random random(1);
+    const auto candidates = weighted({1, 0, 1});
+    const auto balancer = make_balancer(name, 3);
+    bool weightless_picked = false;
+    for (std::uint64_t key = 1; key <= 300; ++key) {
+      const auto position =
+          balancer->pick(candidates, {.now = at(0s), .affinity_hash = key}, random);
+      weightless_picked = weightless_picked || position == 1U;
+    }
+    CHECK(uses_weights(name) != weightless_picked);
+  }
+}
+
 TEST_CASE("what holds for every strategy") {
-  for (const auto name : balancer_names()) {
+  for (const auto name : kStrategies) {
     CAPTURE(std::string(name));
     Random random(1);
     SECTION(std::string(name) + ": nothing from nothing") {

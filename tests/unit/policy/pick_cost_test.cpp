@@ -66,7 +66,7 @@ void warm_up(Balancer& balancer, std::uint32_t n, UpstreamStats* stats, Random& 
 
 // Hidden; run it in a Release build: unit_policy "[pick-cost]"
 TEST_CASE("pick cost", "[.][pick-cost]") {
-  for (const auto name : balancer_names()) {
+  for (const auto name : test::kStrategies) {
     for (const std::uint32_t n : {2U, 8U, 64U}) {
       Random random(1);
       auto balancer = make_balancer(name, 64);
