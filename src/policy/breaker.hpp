@@ -8,7 +8,6 @@
 
 #include "base/clock.hpp"
 #include "base/random.hpp"
-#include "policy/upstream_set.hpp"
 
 namespace sluice::policy {
 
@@ -50,7 +49,7 @@ struct BreakerPass {
 /// that what is remembered is between half a window and all of it; `min_calls` failures in a row
 /// open it whatever good calls went before: a busy class that breaks is not held up by its past.
 /// It cannot stick: an open one turns half-open by time, and permits whose calls never report are
-/// handed out anew after `open`. It does not know of other upstreams: see respect_breakers().
+/// handed out anew after `open`. It does not know of other upstreams.
 class Breaker {
  public:
   Breaker() = default;
@@ -106,11 +105,5 @@ class Breaker {
   std::atomic<std::uint32_t> min_calls_{10};
   std::atomic<std::uint32_t> half_open_{3};
 };
-
-/// Of the upstreams that could take a call, those whose breakers let it through; all of them when
-/// that would leave none: a class that fails everywhere is worth a try rather than a blackout.
-[[nodiscard]] constexpr UpstreamSet respect_breakers(UpstreamSet able, UpstreamSet ready) noexcept {
-  return (able & ready) != 0 ? able & ready : able;
-}
 
 }  // namespace sluice::policy

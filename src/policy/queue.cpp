@@ -217,12 +217,6 @@ std::optional<Granted> WaitQueue::expire(TimePoint now) noexcept {
   return remove(node, WaitEnd::kExpired);
 }
 
-std::optional<TimePoint> WaitQueue::next_deadline() const noexcept {
-  const std::uint32_t node = earliest();
-  if (node == kNil) return std::nullopt;
-  return nodes_[node].waiter.deadline;
-}
-
 bool WaitQueue::cancel(WaitHandle handle) noexcept {
   if (handle.slot >= nodes_.size()) return false;
   const Node& node = nodes_[handle.slot];

@@ -94,8 +94,6 @@ class WaitQueue {
   /// False when that stay has ended already.
   bool cancel(WaitHandle handle) noexcept;
 
-  /// When expire() will have something to do; nothing when nobody waits.
-  [[nodiscard]] std::optional<TimePoint> next_deadline() const noexcept;
   [[nodiscard]] std::size_t size() const noexcept { return waiting_; }
   [[nodiscard]] std::size_t size(Priority priority) const noexcept;
   [[nodiscard]] bool standing(Priority priority, TimePoint now) const noexcept;

@@ -108,7 +108,14 @@ bool Call::granted(bool together) {
 void Call::sent_away(policy::WaitEnd end) {
   const net::Ref<Exchange> hold(&exchange_);
   waiting_.reset();
-  account_wait(now());
+  const TimePoint time = now();
+  account_wait(time);
+  if (end == policy::WaitEnd::kExpired) {
+    exchange_.worker().metrics().queue_rejected(chain().spec->slot,
+                                                static_cast<std::size_t>(QueueReject::kTimeout));
+    wait_timed_out(time);
+    return;
+  }
   shed(end == policy::WaitEnd::kStale ? QueueReject::kStale : QueueReject::kDisplaced);
 }
 

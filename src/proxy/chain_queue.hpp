@@ -32,11 +32,13 @@ class ChainQueue {
     return pushed;
   }
 
-  /// The waiter that gets what `worker` has free, or one that must be told to leave.
+  /// The waiter that gets what `worker` has free, or one that must be told to leave; those whose
+  /// deadline has passed come first, so that nothing is granted to one of them.
   [[nodiscard]] std::optional<policy::Granted> pop_for(std::uint32_t slot, std::size_t worker,
                                                        TimePoint now) {
     const std::scoped_lock lock(mutex_);
-    auto granted = queue_.pop_for(slot, static_cast<std::uint32_t>(worker), now);
+    auto granted = queue_.expire(now);
+    if (!granted) granted = queue_.pop_for(slot, static_cast<std::uint32_t>(worker), now);
     publish();
     return granted;
   }

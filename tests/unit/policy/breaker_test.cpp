@@ -163,13 +163,6 @@ TEST_CASE("very busy breakers keep their ratio") {
   CHECK(c.breaker.state() == BreakerState::kClosed);
 }
 
-TEST_CASE("a class that fails everywhere is not blacked out") {
-  CHECK(respect_breakers(0b111, 0b101) == 0b101);
-  CHECK(respect_breakers(0b111, 0b1000) == 0b111);
-  CHECK(respect_breakers(0b010, 0b101) == 0b010);
-  CHECK(respect_breakers(0, 0b111) == 0);
-}
-
 TEST_CASE("breaker: whatever happens, few probes at a time, and it closes when all is well") {
   sluice::test::check_property("bounded and never stuck", [] {
     Case c({.failure_ratio = *rc::gen::element(0.1, 0.5, 1.0),
