@@ -33,12 +33,15 @@ std::vector<health::ChainTarget> Assembly::targets(const config::Config& config,
                                .learned_chain_id = &spec.shared->chain_id};
     for (std::size_t u = 0; u < spec.upstreams.size(); ++u) {
       const config::HealthConfig& health = config.chains[i].upstreams[u].health;
+      const upstream::Options& pool = spec.upstreams[u].shared->options();
+      policy::HealthOptions own = health_options(health);
+      if (pool.warm_up != 0) own.warm_up_max = pool.connect_timeout;
       target.upstreams.push_back({.name = spec.upstreams[u].name,
                                   .shared = spec.upstreams[u].shared,
                                   .tier = spec.upstreams[u].tier,
                                   .interval = health.interval,
                                   .timeout = health.timeout,
-                                  .health = health_options(health)});
+                                  .health = own});
     }
     targets.push_back(std::move(target));
   }

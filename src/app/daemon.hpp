@@ -57,6 +57,8 @@ class Daemon final : public health::Observer,
                         const policy::RotationChange& change) override;
   void wrong_chain(const std::string& chain, const health::UpstreamTarget& upstream,
                    std::uint64_t expected, std::uint64_t actual) override;
+  void warmed_up(const std::string& chain, const health::UpstreamTarget& upstream, bool well,
+                 std::uint32_t connections, Duration took) override;
   void breaker_changed(const std::string& chain, const health::UpstreamTarget& upstream,
                        const health::BreakerChange& change) override;
   void first_probed(const health::UpstreamTarget& upstream) override;
@@ -120,12 +122,12 @@ class Daemon final : public health::Observer,
   void collect(metrics::Emitter& emitter) const;
   void collect_vitals(metrics::Emitter& emitter) const;
   void collect_limits(metrics::Emitter& emitter) const;
+  void collect_models(metrics::Emitter& emitter) const;
   [[nodiscard]] std::string status() const;
   [[nodiscard]] std::string chain_status(const health::ChainReport& report, TimePoint time) const;
   [[nodiscard]] admin::Readiness readiness() const;
   void every_second();
   void look_at_limits();
-
 
   // What an operator does by hand; daemon_control.cpp.
   [[nodiscard]] bool open_control(const config::Config& config);

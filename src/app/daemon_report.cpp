@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "app/breakers.hpp"
+#include "app/choices.hpp"
 #include "app/daemon.hpp"
 #include "app/json.hpp"
 #include "ethereum/method.hpp"
@@ -131,7 +132,7 @@ std::string limit_status(const limiter::Report& report) {
 std::string upstream_status(const health::UpstreamReport& report, const proxy::UpstreamSpec* spec,
                             const Rate& rate, const std::vector<vitals::ClassFigures>& figures,
                             const limiter::Report& limit, const std::string& foresight,
-                            TimePoint now) {
+                            std::string_view choice, TimePoint now) {
   const PoolCounts pool = pool_counts(*report.shared);
   const upstream::Options& options = report.shared->options();
   const auto ms_until = [now](std::int64_t until_ns) {
@@ -143,7 +144,7 @@ std::string upstream_status(const health::UpstreamReport& report, const proxy::U
       R"({{"name":{},"url":"{}://{}:{}","state":"{}","reason":"{}","score":{:.3f},"score_parts":{{"errors":{:.3f},)"
       R"("latency":{:.3f},"freshness":{:.3f},"throttle":{:.3f}}},"head":{},"lag_blocks":{},"consecutive_failures":{},)"
       R"("response_time_ms":{:.3f},"throttled_ms":{},"unbatched_ms":{},"connections":{{"idle":{},"busy":{},"connecting":{},"draining":{},"waiting":{},"target":{},"max":{}}},{},"forecast":{},)"
-      R"("tier":{},"weight":{},"in_flight":{},"override":{},{},"classes":{},"breakers":{},"ramp":{:.2f},"recoveries":{},"latest_outage_s":{:.1f}}})",
+      R"("tier":{},"weight":{},"in_flight":{},"override":{},{},"classes":{},"breakers":{},"ramp":{:.2f},"recoveries":{},"latest_outage_s":{:.1f},"choice":{}}})",
       json_text(report.name), options.tls ? "https" : "http", options.host, options.port,
       word(report.serving), word(report.reason), report.score.total(), report.score.errors,
       report.score.latency, report.score.freshness, report.score.throttle, report.head, report.lag,
@@ -155,7 +156,7 @@ std::string upstream_status(const health::UpstreamReport& report, const proxy::U
       report.shared->hand.weight_or(spec != nullptr ? spec->weight : 1),
       report.shared->in_flight.load(), override_status(report.shared->hand), rate_status(rate),
       figures_status(figures), breakers_status(*report.shared, now), report.ramp, report.recoveries,
-      seconds(report.latest_outage));
+      seconds(report.latest_outage), json_text(choice));
   return out;
 }
 
@@ -196,8 +197,9 @@ void Daemon::rotation_changed(const std::string& chain, const health::UpstreamTa
     return;
   }
   if (phase_ != Phase::kStarting)
-    registry_->control().recovered(registry_->upstream(registry_->chain(chain), upstream.name));
-  events_->emit(fill(events::UpstreamIn{}));
+    registry_->control().recovered(registry_->upstream(registry_->chain(chain), upstream.name),
+                                   change.out);
+  events_->emit(fill(events::UpstreamIn{.out_s = seconds(change.out)}));
 }
 
 void Daemon::wrong_chain(const std::string& chain, const health::UpstreamTarget& upstream,
@@ -277,9 +279,12 @@ std::string Daemon::chain_status(const health::ChainReport& report, TimePoint ti
   const auto chain = std::ranges::find(snapshot_->chains, report.name, &proxy::ChainSpec::name);
   std::string out = fmt::format(R"({{"name":{},"chain_id":{},"head":{})", json_text(report.name),
                                 report.chain_id, report.head);
+  Choices choices;
   if (chain != snapshot_->chains.end()) {
-    fmt::format_to(std::back_inserter(out), R"(,"strategy":"{}","in_flight":{},"queue":{{)",
-                   chain->strategy, registry_->totals(chain->slot).in_flight);
+    choices = choices_of(*chain, time);
+    fmt::format_to(std::back_inserter(out),
+                   R"(,"strategy":"{}","choice":{},"in_flight":{},"queue":{{)", chain->strategy,
+                   json_text(choices.rule), registry_->totals(chain->slot).in_flight);
     for (std::size_t i = 0; i < kPriorityWords.size(); ++i) {
       fmt::format_to(std::back_inserter(out), R"({}"{}":{})", i == 0 ? "" : ",", kPriorityWords[i],
                      chain->shared->queue.depth(static_cast<policy::Priority>(i)));
@@ -296,7 +301,8 @@ std::string Daemon::chain_status(const health::ChainReport& report, TimePoint ti
         upstream_status(report.upstreams[i], spec, spec != nullptr ? rates_.of(spec->slot) : Rate{},
                         vitals_.figures(*report.upstreams[i].shared),
                         limiter_.report(*report.upstreams[i].shared),
-                        foresight_status(*report.upstreams[i].shared), time);
+                        foresight_status(*report.upstreams[i].shared),
+                        spec != nullptr ? choices.upstreams[i] : std::string(), time);
   }
   return out + "]}";
 }

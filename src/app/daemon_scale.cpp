@@ -52,6 +52,15 @@ void Daemon::warm_up(const std::shared_ptr<upstream::Shared>& shared) {
   }
 }
 
+void Daemon::warmed_up(const std::string& chain, const health::UpstreamTarget& upstream, bool well,
+                       std::uint32_t connections, Duration took) {
+  events_->emit(events::WarmedUp{.chain = chain,
+                                 .upstream = upstream.name,
+                                 .outcome = well ? "ok" : "failed",
+                                 .connections = connections,
+                                 .took_s = seconds(took)});
+}
+
 bool Daemon::all_warm() const {
   for (const auto& chain : snapshot_->chains) {
     for (const auto& upstream : chain.upstreams) {

@@ -66,9 +66,28 @@ struct Stopped {
 struct UpstreamIn {
   static constexpr Kind kKind = Kind::kUpstreamIn;
   std::string_view chain, upstream, from, to, reason;
+  double out_s = 0;
+  [[nodiscard]] constexpr std::array<log::Field, 6> fields() const {
+    return {{{"chain", chain},
+             {"upstream", upstream},
+             {"from", from},
+             {"to", to},
+             {"reason", reason},
+             {"out_s", out_s}}};
+  }
+};
+
+struct WarmedUp {
+  static constexpr Kind kKind = Kind::kWarmedUp;
+  std::string_view chain, upstream, outcome;
+  std::uint64_t connections = 0;
+  double took_s = 0;
   [[nodiscard]] constexpr std::array<log::Field, 5> fields() const {
-    return {
-        {{"chain", chain}, {"upstream", upstream}, {"from", from}, {"to", to}, {"reason", reason}}};
+    return {{{"chain", chain},
+             {"upstream", upstream},
+             {"outcome", outcome},
+             {"connections", connections},
+             {"took_s", took_s}}};
   }
 };
 

@@ -75,6 +75,7 @@ class Monitor::Chain {
       if (!watched.resolved || watched.prober().busy()) continue;
       if (watched.due(health_, index, is_spare(i), now, monitor_.random_)) probe(i, now);
     }
+    for (std::size_t i = 0; i < watched_.size(); ++i) follow_warm_up(i, now);
     apply(health_.tick(now));
     publish(now);
   }
@@ -172,6 +173,8 @@ class Monitor::Chain {
     const TimePoint time = sluice::now();
     const bool wrong = on_another_chain(result);
     const ProbeOutcome outcome = wrong ? ProbeOutcome::kWrongChain : result.outcome;
+    // A good probe of one that is out has its connections made ready.
+    if (!health_.upstream(static_cast<std::uint32_t>(i)).warming()) watched_[i].warm_up_began();
     monitor_.observer_.probed(target_.name, target_.upstreams[i].name, outcome, time - started,
                               result.calls);
     watched_[i].probe_ended(outcome != ProbeOutcome::kOk && outcome != ProbeOutcome::kThrottled);
@@ -254,6 +257,22 @@ class Monitor::Chain {
     BreakerChange change;
     while (watched_[i].next_breaker_change(change, now))
       monitor_.observer_.breaker_changed(target_.name, target_.upstreams[i], change);
+  }
+
+  void follow_warm_up(std::size_t i, TimePoint now) {
+    const auto index = static_cast<std::uint32_t>(i);
+    const policy::UpstreamHealth& upstream = health_.upstream(index);
+    std::optional<TimePoint>& since = watched_[i].warming_since;
+    if (upstream.warming()) {
+      if (!since) since = now;
+      const policy::WarmUpView view = watched_[i].warm_up();
+      apply(health_.warm_up(index, view, now));
+      if (upstream.warming()) return;
+      monitor_.observer_.warmed_up(target_.name, target_.upstreams[i],
+                                   upstream.state() == policy::HealthState::kUp, view.ready,
+                                   now - *since);
+    }
+    since.reset();
   }
 
   void apply(std::span<const policy::RotationChange> changes) {

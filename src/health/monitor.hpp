@@ -59,6 +59,9 @@ class Observer {
                            std::uint64_t expected, std::uint64_t actual) = 0;
   virtual void breaker_changed(const std::string& chain, const UpstreamTarget& upstream,
                                const BreakerChange& change) = 0;
+  /// The wait of its return for warm connections has ended: `well`, then it is back.
+  virtual void warmed_up(const std::string& chain, const UpstreamTarget& upstream, bool well,
+                         std::uint32_t connections, Duration took) = 0;
   /// Its first probe has ended, well or not: calls may have waited for that.
   virtual void first_probed(const UpstreamTarget& upstream) = 0;
 };

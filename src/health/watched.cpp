@@ -108,6 +108,23 @@ void Watched::follow_progress(TimePoint now) noexcept {
   answered_ = answered;
 }
 
+void Watched::warm_up_began() noexcept {
+  warm_ups_failed_ = shared_->warm_ups_failed.load(kRelaxed);
+}
+
+/// Nobody's calls are sent to it while it is out: what is under way tries a connection.
+policy::WarmUpView Watched::warm_up() const noexcept {
+  const upstream::Options& options = shared_->options();
+  const std::uint32_t under_way =
+      shared_->connecting.load(kRelaxed) + shared_->in_flight.load(kRelaxed);
+  const std::uint32_t unready = under_way + shared_->parked.load(kRelaxed);
+  const std::uint32_t all = shared_->connections.load(kRelaxed);
+  return {.wanted = std::min(options.warm_up, shared_->limit.load(kRelaxed)),
+          .ready = all > unready ? all - unready : 0,
+          .under_way = under_way,
+          .failed = shared_->warm_ups_failed.load(kRelaxed) - warm_ups_failed_};
+}
+
 bool Watched::next_breaker_change(BreakerChange& change, TimePoint now) noexcept {
   for (std::size_t k = 0; k < breakers_.size(); ++k) {
     const policy::Breaker& breaker = shared_->classes().breaker(k);

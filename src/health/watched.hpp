@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "health/prober.hpp"
@@ -46,6 +47,9 @@ class Watched {
   /// Whether calls have been under way since `started` and none was answered.
   [[nodiscard]] bool silent_since(TimePoint started) const noexcept;
   void follow_progress(TimePoint now) noexcept;
+  /// Connections are being made ready from now on.
+  void warm_up_began() noexcept;
+  [[nodiscard]] policy::WarmUpView warm_up() const noexcept;
   void probe_ended(bool failed) noexcept { failed_ = failed ? failed_ + 1 : 0; }
 
   /// The next change of a breaker that is not told of yet; false when there is none.
@@ -59,6 +63,8 @@ class Watched {
   bool resolving = false;
   bool resolved = false;
   int probes = 0;
+  /// Since when its return waits for connections.
+  std::optional<TimePoint> warming_since;
 
  private:
   struct Known {
@@ -79,6 +85,7 @@ class Watched {
   std::uint64_t failures_ = 0;
   std::uint64_t connect_failures_ = 0;
   std::uint64_t answered_ = 0;
+  std::uint64_t warm_ups_failed_ = 0;
   std::uint32_t failed_ = 0;
 };
 

@@ -78,7 +78,8 @@ struct Layout {
   std::size_t upstream_duration = 0;
   std::size_t upstream_attempts = kHistogramCells;
   std::size_t upstream_check_duration = whole_lines(upstream_attempts + attempt_outcomes);
-  std::size_t upstream_checks = upstream_check_duration + kHistogramCells;
+  std::size_t upstream_outage = upstream_check_duration + kHistogramCells;
+  std::size_t upstream_checks = upstream_outage + kHistogramCells;
   std::size_t upstream_closed = upstream_checks + health_check_outcomes;
   std::size_t upstream_created = upstream_closed + close_reasons;
   std::size_t upstream_throttled = upstream_created + 1;

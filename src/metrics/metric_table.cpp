@@ -50,6 +50,8 @@ constexpr std::array<Metric, kMetricCount> kTable = {{
    "Failures in a row, of health checks and traffic."},
   {Id::kUpstreamRecoveries, "upstream_recoveries_total", kCounter, {"chain", "upstream"}, "", "recovered",
    "Times the upstream came back into rotation."},
+  {Id::kUpstreamOutage, "upstream_outage_seconds", kHistogram, {"chain", "upstream"}, "seconds", "recovered",
+   "How long the upstream had been out when it came back into rotation."},
   {Id::kUpstreamThrottled, "upstream_throttled_total", kCounter, {"chain", "upstream"}, "", "throttled",
    "Replies in which the upstream said that its rate limit was reached."},
   {Id::kUpstreamBatches, "upstream_batches_total", kCounter, {"chain", "upstream", "outcome"}, "", "upstream_batch",
@@ -104,6 +106,8 @@ constexpr std::array<Metric, kMetricCount> kTable = {{
    "Second attempts beside a first one that was late: won (its reply was taken), lost (the first was answered before it), failed."},
   {Id::kAffinity, "affinity_total", kCounter, {"chain", "outcome"}, "", "affinity",
    "Choices of strategy affinity: kept (the upstream of the call's key), moved (that one is not fit), spilled (it has more than its share), none (no key)."},
+  {Id::kBalanceModelError, "balance_model_error_ratio", kGauge, {"chain", "upstream"}, "ratio", kCollector,
+   "Strategy learned: mean error of its models over that of the plain estimate, over about 1,000 calls; below 1 they foretell better."},
   // Daemon.
   {Id::kEventDeliveries, "event_deliveries_total", kCounter, {"sink", "outcome"}, "", kCollector,
    "Events by where they went and what became of them there; retried counts requests to the webhook, cut counts readers."},

@@ -266,6 +266,7 @@ void Registry::collect_upstreams(Families& out) const {
     const std::array<std::string_view, 2> labels{chain, upstream};
     out.histogram(Id::kUpstreamAttemptDuration, labels, &cells[layout_.upstream_duration]);
     out.histogram(Id::kHealthCheckDuration, labels, &cells[layout_.upstream_check_duration]);
+    out.histogram(Id::kUpstreamOutage, labels, &cells[layout_.upstream_outage]);
     const auto one = [&](Id id, std::size_t at) { out.counter(id, labels, as_double(cells[at])); };
     one(Id::kUpstreamRecoveries, layout_.upstream_recovered);
     one(Id::kUpstreamThrottled, layout_.upstream_throttled);

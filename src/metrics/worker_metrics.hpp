@@ -115,8 +115,11 @@ class WorkerMetrics {
         .at(upstream.index)[layout_.upstream_warm_ups + within(outcome, layout_.warm_up_outcomes)]
         .add(1);
   }
-  void recovered(UpstreamSlot upstream) noexcept {
-    upstreams_.at(upstream.index)[layout_.upstream_recovered].add(1);
+  /// `out`: for how long it was away; zero when it was not.
+  void recovered(UpstreamSlot upstream, Duration out) noexcept {
+    Cell* const cells = upstreams_.at(upstream.index);
+    cells[layout_.upstream_recovered].add(1);
+    if (out > Duration::zero()) record(cells + layout_.upstream_outage, out);
   }
   void health_check(UpstreamSlot upstream, std::size_t outcome, Duration took) noexcept {
     Cell* const cells = upstreams_.at(upstream.index);

@@ -38,9 +38,7 @@ std::span<const RotationChange> ChainHealth::probe_ok(std::uint32_t upstream, co
   ProbeOk judged = probe;
   judged.representative = probe.representative && !slow;
   health.probe_ok(judged, heads_.standing(upstream, now), now, random);
-  // It has been out for as long as slowness may keep it out and is let in as it is: measured
-  // against what it was before, it would be thrown out again and again.
-  if (slow && health.state() == HealthState::kUp) outliers_.adopt(upstream);
+  slow_ = slow ? slow_ | bit_of(upstream) : slow_ & ~bit_of(upstream);
   return settle(now);
 }
 
@@ -106,6 +104,12 @@ bool ChainHealth::still_slow(std::size_t upstream, const ProbeOk& probe) const n
          probe.class_time - usual > options_.outlier.slow_gap;
 }
 
+std::span<const RotationChange> ChainHealth::warm_up(std::uint32_t upstream, const WarmUpView& view,
+                                                     TimePoint now) {
+  upstreams_[upstream].warm_up(view, now);
+  return settle(now);
+}
+
 std::span<const RotationChange> ChainHealth::tick(TimePoint now) {
   heads_.tick(now);
   for (UpstreamHealth& health : upstreams_) health.tick(now);
@@ -167,6 +171,11 @@ std::span<const RotationChange> ChainHealth::settle(TimePoint now) {
     if (upstreams_[i].proven()) proven |= bit_of(i);
     if (up(i)) well |= bit_of(i);
   }
+  // They have been out for as long as slowness may keep them out and are let in as they are:
+  // measured against what they were before, they would be thrown out again and again.
+  for (UpstreamSet back = slow_ & well; back != 0; back &= back - 1)
+    outliers_.adopt(static_cast<std::size_t>(std::countr_zero(back)));
+  slow_ &= ~well;
   const UpstreamSet borne = bear_with(proven, well);
   rotation_ = well | borne;
   well_ = well;
@@ -186,6 +195,9 @@ std::span<const RotationChange> ChainHealth::settle(TimePoint now) {
                                    : Duration::zero()});
     serving_[i] = to;
     if (to == Serving::kIn) outliers_.forget(i, now);
+  }
+  for (std::size_t i = 0; i < upstreams_.size(); ++i) {
+    upstreams_[i].others_serve((well & ~bit_of(i)) != 0 && !panic_ && (borne & bit_of(i)) == 0);
   }
   return changes_;
 }

@@ -45,6 +45,7 @@ struct RotationChange {
 ///    no more than `eject_max_share` of the proven upstreams are out (one may always leave);
 /// 4. panic: when less than a third of the proven upstreams are up, no one leaves by rule 3;
 /// 5. the last one is never taken out: if nobody is left, the one that went down latest stays.
+/// A return waits for warm connections only where another is up and there is no panic.
 /// Control thread only, owned by the health monitor, one per chain and configuration. At most 64
 /// upstreams. It sends no probes and counts no calls. Nothing is allocated after construction.
 class ChainHealth {
@@ -72,6 +73,9 @@ class ChainHealth {
   }
   /// Each against its peers, by what traffic() told of them all: at each tick, before passive().
   std::span<const RotationChange> judge(TimePoint now, Random& random);
+  /// Of an upstream that is warming(): at each tick, before tick().
+  std::span<const RotationChange> warm_up(std::uint32_t upstream, const WarmUpView& view,
+                                          TimePoint now);
   /// About every 100 ms.
   std::span<const RotationChange> tick(TimePoint now);
 
@@ -125,6 +129,8 @@ class ChainHealth {
   UpstreamSet rotation_ = 0;
   UpstreamSet well_ = 0;
   UpstreamSet suspects_ = 0;
+  /// Those whose latest probe of the class that was slow was slow again.
+  UpstreamSet slow_ = 0;
   bool panic_ = false;
 };
 

@@ -96,6 +96,7 @@ void UpstreamHealth::probe_ok(const ProbeOk& probe, const HeadStanding& standing
   }
   count_proof(probe, now);
   fit_ = proven_ && found == DownReason::kNone && proofs_ >= proofs_needed_;
+  if (!fit_) warming_since_.reset();
   if (found != DownReason::kNone) {
     if (state_ == HealthState::kUnknown && proven_) {
       state_ = HealthState::kDown;
@@ -103,7 +104,7 @@ void UpstreamHealth::probe_ok(const ProbeOk& probe, const HeadStanding& standing
     }
     reason_ = found;
   } else if (fit_ && now >= out_until_) {
-    come_back(now);
+    come_back_warm(now);
   }
 }
 
@@ -111,6 +112,7 @@ void UpstreamHealth::probe_failed(ProbeFailure failure, TimePoint now, Random& r
   tick(now);
   inputs_.attempts(0.0, 1.0, now);
   answers_ = fit_ = false;
+  warming_since_.reset();
   proofs_ = 0;
   ++probe_run_;
   connect_run_ = failure == ProbeFailure::kConnect ? connect_run_ + 1 : 0;
@@ -132,6 +134,7 @@ void UpstreamHealth::probe_failed(ProbeFailure failure, TimePoint now, Random& r
 void UpstreamHealth::wrong_chain(TimePoint now, Random& random) noexcept {
   tick(now);
   proven_ = fit_ = false;
+  warming_since_.reset();
   answers_ = true;
   if (state_ == HealthState::kUp) {
     leave(DownReason::kWrongChain, now, random);
@@ -219,7 +222,35 @@ void UpstreamHealth::tick(TimePoint now) noexcept {
     }
   } else if (state_ == HealthState::kDown && now >= out_until_ && proven_) {
     state_ = HealthState::kProbation;
-    if (fit_) come_back(now);
+    if (fit_) come_back_warm(now);
+  } else if (warming() && !others_serve_) {
+    come_back(now);
+  }
+}
+
+/// With connections that are there already, if they are worth waiting for.
+void UpstreamHealth::come_back_warm(TimePoint now) noexcept {
+  const bool returns = left_at_ != TimePoint{};
+  if (!returns || !others_serve_ || options_.warm_up_max <= Duration::zero()) {
+    come_back(now);
+  } else if (!warming()) {
+    warming_since_ = now;
+  }
+}
+
+void UpstreamHealth::warm_up(const WarmUpView& view, TimePoint now) noexcept {
+  if (!warming()) return;
+  switch (judge_warm_up(view, now - *warming_since_, options_.warm_up_max)) {
+    case WarmUpVerdict::kWait:
+      return;
+    case WarmUpVerdict::kReady:
+      come_back(now);
+      return;
+    case WarmUpVerdict::kFailed:
+      warming_since_.reset();
+      fit_ = false;
+      proofs_ = 0;
+      return;
   }
 }
 
@@ -230,6 +261,7 @@ void UpstreamHealth::leave(DownReason reason, TimePoint now, Random& random) noe
   left_at_ = now;
   out_until_ = now + ejection(options_, ejections_, random);
   fit_ = false;
+  warming_since_.reset();
   probe_class_.reset();
   proofs_ = proofs_needed_ = 0;
 }
@@ -241,6 +273,7 @@ void UpstreamHealth::come_back(TimePoint now) noexcept {
     back_at_ = now;
   }
   probe_class_.reset();
+  warming_since_.reset();
   proofs_ = proofs_needed_ = 0;
   state_ = HealthState::kUp;
   reason_ = DownReason::kNone;

@@ -11,6 +11,7 @@
 #include "policy/head.hpp"
 #include "policy/outlier.hpp"
 #include "policy/score.hpp"
+#include "policy/warm_up.hpp"
 
 namespace sluice::policy {
 
@@ -27,6 +28,8 @@ struct HealthOptions {
   Duration forgive_after = std::chrono::seconds(10);  ///< healthy time that takes one doubling back
   /// How long a returned upstream's share grows until it is full.
   Duration ramp = std::chrono::seconds(30);
+  /// How long at most a return waits for connections to be warm; zero: not at all.
+  Duration warm_up_max{0};
   HeadOptions head;
   OutlierOptions outlier;
 
@@ -94,7 +97,9 @@ struct Passive {
 /// probes while it is out do not lengthen the time, so a repaired upstream is back one probe later;
 /// one that keeps flapping stays away. One that failed some calls, or was slow, has to answer
 /// several probes in a row of the class that showed it: as many as an upstream that still fails
-/// that often would hardly get through. After a return its share of calls grows from little to all.
+/// that often would hardly get through. Where others serve, a return then waits for warm
+/// connections; one whose warm-up fails has failed its trial. After a return its share of calls
+/// grows from little to all.
 class UpstreamHealth {
  public:
   explicit UpstreamHealth(const HealthOptions& options) noexcept : options_(options) {}
@@ -114,6 +119,12 @@ class UpstreamHealth {
   /// It does worse than its peers.
   void outlier(const Finding& finding, TimePoint now, Random& random) noexcept;
   void tick(TimePoint now) noexcept;
+  /// Whether others serve without it: only then a return waits.
+  void others_serve(bool others) noexcept { others_serve_ = others; }
+  /// How its connections are coming on; of effect while warming().
+  void warm_up(const WarmUpView& view, TimePoint now) noexcept;
+  /// It is well again and waits for its connections alone.
+  [[nodiscard]] bool warming() const noexcept { return warming_since_.has_value(); }
 
   [[nodiscard]] HealthState state() const noexcept { return state_; }
   /// kNone while up.
@@ -147,6 +158,7 @@ class UpstreamHealth {
   void count_proof(const ProbeOk& probe, TimePoint now) noexcept;
   [[nodiscard]] DownReason follow_sync(TimePoint now) noexcept;
   void leave(DownReason reason, TimePoint now, Random& random) noexcept;
+  void come_back_warm(TimePoint now) noexcept;
   void come_back(TimePoint now) noexcept;
 
   HealthOptions options_;
@@ -159,6 +171,7 @@ class UpstreamHealth {
   TimePoint back_at_{};
   Duration latest_outage_{0};
   std::optional<std::uint32_t> probe_class_;
+  std::optional<TimePoint> warming_since_;
   /// While it says that it is syncing: its least lag so far, and since when.
   std::optional<TimePoint> nearer_at_;
   std::uint64_t nearest_ = 0;
@@ -173,6 +186,7 @@ class UpstreamHealth {
   DownReason reason_ = DownReason::kNotProbed;
   bool answers_ = false;
   bool proven_ = false;
+  bool others_serve_ = false;
   bool fit_ = false;  ///< while out: its latest probe found nothing wrong
 };
 

@@ -261,6 +261,7 @@ void Pool::verified(Verification& trial, bool well) {
   std::erase_if(trials_, [&](const auto& held) { return held.get() == &trial; });
   note_trials();
   part_.busy.store(busy(), std::memory_order_relaxed);
+  if (!well) shared_->warm_ups_failed.fetch_add(1, std::memory_order_relaxed);
   listener_->warmed_up(well, 1);
 }
 
@@ -308,6 +309,7 @@ void Pool::connection_closed(Connection& connection, CloseReason reason) {
     plan_.failed();
     if (warming_ != 0) {
       --warming_;
+      shared_->warm_ups_failed.fetch_add(1, std::memory_order_relaxed);
       listener_->warmed_up(false, 0);
     }
     give_up_parked();

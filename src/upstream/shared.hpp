@@ -169,6 +169,8 @@ class Shared {
   std::atomic<std::uint64_t> connect_failures{0};
   std::atomic<std::uint32_t> consecutive_failures{0};
   std::atomic<std::uint32_t> consecutive_connect_failures{0};
+  /// Connections that could not be made ready before calls came.
+  std::atomic<std::uint64_t> warm_ups_failed{0};
   /// Attempts in a row that were given up because a second one elsewhere was answered first.
   std::atomic<std::uint32_t> outrun{0};
   /// The method classes of the failures in that row, as bits.

@@ -55,6 +55,90 @@ def test_unverified_and_switched_off():
             poll(lambda: sockets(node) == 0, "none is kept where none is wanted")
 
 
+FLAPPING = {"interval": "100ms", "timeout": "300ms", "eject": {"base": "200ms"}}
+
+
+@contextlib.contextmanager
+def two_of_which_one_is_out(**config):
+    """Two nodes; the second is gone when the body begins. `revive(script)` starts it again at its
+    port."""
+    with ScriptedUpstream() as well, contextlib.ExitStack() as stack:
+        ill = stack.enter_context(ScriptedUpstream())
+        config = {"chain_id": 1337, "health": FLAPPING, "balance": {"strategy": "round-robin"}, "scaler": {"mode": "off"},
+                  "upstreams": [{"name": "well", "url": well.url}, {"name": "ill", "url": ill.url}], **config}
+        with Sluice(config, workers=1) as sluice:
+            poll(lambda: sluice.metric("sluice_upstream_state", state="in") == 2, "both are in")
+            ill.stop()
+            poll(lambda: state(sluice, "ill") == "out", "it is out")
+            yield sluice, lambda: stack.enter_context(ScriptedUpstream(port=ill.port))
+
+
+def state(sluice, name):
+    return next(u["state"] for u in sluice.status()["chains"][0]["upstreams"] if u["name"] == name)
+
+
+def test_connections_are_warm_before_a_returned_node_gets_calls():
+    """The trials are held up: until they are answered the node stays out, though its probes are well.
+    When its first call comes, ss sees what it needs."""
+    release, seen = threading.Event(), []
+    with two_of_which_one_is_out(pool={"min": 0, "warm_up": {"connections": 3}},
+                                 timeout={"connect": "20s"}) as (sluice, revive):
+        node = revive()
+        answer = node.answer_probe
+
+        def hold_trials(request):
+            # Trials ask with an id of their own.
+            if request.method == "eth_chainId" and request.id == b"1":
+                seen.append(request)
+                release.wait(20)
+            return answer(request)
+
+        def first_call(connection):
+            while True:
+                request = connection.read_request()
+                node.at_first = getattr(node, "at_first", None) or sockets(node)
+                connection.send(request.reply())
+
+        node.answer_probe, node.script = hold_trials, first_call
+        poll(lambda: len(seen) == 3, "the trials are under way")
+        probes = node.probes
+        poll(lambda: node.probes >= probes + 4, "probes go on")
+        with sluice.client() as client:
+            for _ in range(20):
+                equal(client.rpc(call(READ, PARAMS)).header("X-Sluice-Upstream"), "well", "who is called meanwhile")
+            equal((state(sluice, "ill"), node.count), ("out", 0), "it waits for its connections")
+            release.set()
+            poll(lambda: client.rpc(call(READ, PARAMS)).header("X-Sluice-Upstream") == "ill", "its first call")
+        check(node.at_first >= 3, "connections by ss when the first call came", node.at_first)
+        equal(sluice.metric("sluice_upstream_recoveries_total", upstream="ill"), 1, "recoveries")
+        equal(sluice.metric("sluice_upstream_outage_seconds_count", upstream="ill"), 1, "outages that were timed")
+        out = sluice.metric("sluice_upstream_outage_seconds_sum", upstream="ill")
+        back = next(line for line in sluice.log_lines("upstream_in") if line.get("out_s"))
+        check(abs(back["out_s"] - out) < 0.01 and out > 0.2, "how long it was out", back, out)
+
+
+def test_a_node_whose_warm_up_fails_stays_out():
+    """Its probes are answered and its trials are not: no time that passes brings it back."""
+    with two_of_which_one_is_out(pool={"warm_up": {"connections": 2}}, timeout={"connect": "300ms"}) as (sluice, revive):
+        node = revive()
+        answer = node.answer_probe
+        silent = threading.Event()
+        silent.set()
+        node.answer_probe = lambda request: (None if silent.is_set() and request.method == "eth_chainId"
+                                             and request.id == b"1" else answer(request))
+        poll(lambda: sluice.metric("sluice_warmups_total", upstream="ill", outcome="failed") >= 6, "trials fail", 20)
+        equal((state(sluice, "ill"), node.count), ("out", 0), "it stays out")
+        silent.clear()
+        poll(lambda: state(sluice, "ill") == "in", "it is back when its trials are answered", 5)
+
+
+def test_a_return_without_a_warm_up():
+    with two_of_which_one_is_out(pool={"min": 0, "warm_up": {"connections": 0}}) as (sluice, revive):
+        revive()
+        poll(lambda: state(sluice, "ill") == "in", "it is back", 5)
+        equal(sluice.metric("sluice_warmups_total", upstream="ill"), 0, "nothing was warmed up")
+
+
 def another_chain_once(turn):
     """Whether a trial got the one answer of another chain; the monitor may have got it instead. The
     `turn`th request for the chain gets it."""

@@ -59,7 +59,7 @@ inline void drive_every_probe(Registry& registry, WorkerMetrics& on) {
   on.connection_created(upstream);
   on.connection_closed(upstream, 1);
   on.throttled(upstream);
-  on.recovered(upstream);
+  on.recovered(upstream, std::chrono::seconds(3));
   on.health_check(upstream, 0, microseconds(900));
   on.warmed_up(upstream, 0);
 }
@@ -90,6 +90,7 @@ inline void collect_everything(Emitter& emit) {
   emit.counter(Id::kBreakerTransitions, {chain, upstream, "trace", "open"}, 1);
   emit.counter(Id::kAnomalies, {chain, upstream, "rate"}, 1);
   emit.gauge(Id::kForecastBreach, {chain, upstream, "pool"}, 300);
+  emit.gauge(Id::kBalanceModelError, {chain, upstream}, 0.8);
   emit.counter(Id::kConfigReloads, {"applied"}, 4);
   emit.gauge(Id::kConfigLastReloadSuccessful, {}, 1);
   emit.gauge(Id::kConfigLastReloadSuccessTimestamp, {}, 1.7e9);
