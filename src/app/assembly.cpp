@@ -265,6 +265,7 @@ std::shared_ptr<const proxy::Snapshot> Assembly::snapshot(const config::Config& 
                            .priority = priority(client.priority),
                            .rate = gate("client/" + client.name, client.rate_limit),
                            .steer = client.allow.has(config::Permission::kSteer),
+                           .debug = client.allow.has(config::Permission::kDebug),
                            .slot = registry_.client(client.name)};
     next->clients_by_key[spec.key_digest] = next->clients.size();
     next->clients.push_back(std::move(spec));

@@ -202,8 +202,8 @@ ControlReply Daemon::set_weight(const Place& place, const std::string& value) {
   tell_override(place, "weight", shown(before), shown(*number));
   std::string text = fmt::format("{} has weight {}", full_name(*place.chain, *place.upstream),
                                  place.upstream->shared->hand.weight_or(place.upstream->weight));
-  if (place.chain->strategy != "weighted")
-    text += "; the strategy " + place.chain->strategy + " may not look at weights";
+  if (!policy::uses_weights(place.chain->strategy))
+    text += "; the strategy " + place.chain->strategy + " does not look at weights";
   return done(std::move(text));
 }
 

@@ -53,8 +53,21 @@ void Daemon::limit_foretold(const std::string& chain, const std::string& upstrea
                                  .probability = forecast.crossing.probability});
 }
 
+void Daemon::collect_models(metrics::Emitter& emitter) const {
+  for (const auto& chain : snapshot_->chains) {
+    if (chain.strategy != "learned") continue;
+    for (const auto& upstream : chain.upstreams) {
+      const auto [error, plain_error] = upstream.shared->stats().model_error.load();
+      if (plain_error <= 0.0F) continue;
+      emitter.gauge(metrics::MetricId::kBalanceModelError, {chain.name, upstream.name},
+                    static_cast<double>(error / plain_error));
+    }
+  }
+}
+
 void Daemon::collect_vitals(metrics::Emitter& emitter) const {
   using metrics::MetricId;
+  collect_models(emitter);
   for (const auto& finding : vitals_.findings(now())) {
     for (std::size_t i = 0; i < vitals::kSeries; ++i) {
       emitter.counter(MetricId::kAnomalies,

@@ -38,7 +38,7 @@ enum class EventLevel : std::uint8_t { kInfo, kWarn, kError };
 enum class LogLevel : std::uint8_t { kTrace, kDebug, kInfo, kWarn, kError, kOff };
 enum class LogFormat : std::uint8_t { kAuto, kText, kJson };
 enum class RetryAfter : std::uint8_t { kOff, kSeconds, kMilliseconds };
-enum class Permission : std::uint8_t { kSteer };
+enum class Permission : std::uint8_t { kSteer, kDebug };
 
 struct Permissions {
   std::uint32_t bits = 0;

@@ -34,6 +34,6 @@ inline constexpr std::array kLogLevels{Word{"trace"}, Word{"debug"}, Word{"info"
 inline constexpr std::array kEventLevels{Word{"info"}, Word{"warn"}, Word{"error"}};
 inline constexpr std::array kLogFormats{Word{"auto"}, Word{"text"}, Word{"json"}};
 inline constexpr std::array kRetryAfterForms{Word{"off"}, Word{"seconds"}, Word{"ms"}};
-inline constexpr std::array kPermissions{Word{"steer"}};
+inline constexpr std::array kPermissions{Word{"steer"}, Word{"debug"}};
 
 }  // namespace sluice::config

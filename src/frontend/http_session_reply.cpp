@@ -34,9 +34,7 @@ void HttpSession::append_head(const Reply& reply, bool has_length, std::size_t b
   if (!head.origin.empty() && origin_allowed(head.origin, frontend_.options()) &&
       reply.status != 204) {
     out.append("Access-Control-Allow-Origin: ").append(head.origin).append("\r\nVary: Origin\r\n");
-    out.append(
-        "Access-Control-Expose-Headers: X-Sluice-Upstream, X-Sluice-Attempts, X-Sluice-Cache, ");
-    out.append("X-Sluice-Duration, X-Request-Id, Retry-After\r\n");
+    append_parts(out, "Access-Control-Expose-Headers: ", kExposedHeaders, "\r\n");
   }
   if (close_after_) {
     out.append("Connection: close\r\n");

@@ -33,12 +33,9 @@ net::asio::ip::address normal(const net::asio::ip::address& address) {
   return ip::make_address_v4(ip::v4_mapped, address.to_v6());
 }
 
-constexpr std::string_view kExposed =
-    "X-Sluice-Upstream, X-Sluice-Attempts, X-Sluice-Cache, X-Sluice-Duration, X-Request-Id, "
-    "Retry-After";
 constexpr std::string_view kAllowed =
     "Content-Type, Authorization, X-API-Key, X-Request-Id, X-Sluice-Priority, X-Sluice-Timeout, "
-    "X-Sluice-Affinity, X-Sluice-Use-Upstream, traceparent, tracestate";
+    "X-Sluice-Affinity, X-Sluice-Use-Upstream, X-Sluice-Debug, traceparent, tracestate";
 
 }  // namespace
 
@@ -89,7 +86,7 @@ std::string preflight_headers(const http::RequestHead& head, const Options& opti
   lines += "Access-Control-Allow-Methods: POST, OPTIONS\r\nAccess-Control-Allow-Headers: ";
   lines += kAllowed;
   lines += "\r\nAccess-Control-Expose-Headers: ";
-  lines += kExposed;
+  lines += kExposedHeaders;
   lines += "\r\nAccess-Control-Max-Age: " + std::to_string(options.cors_max_age_s) + "\r\n";
   return lines;
 }

@@ -12,6 +12,11 @@
 
 namespace sluice::frontend {
 
+/// What scripts of an allowed origin may read of a reply.
+inline constexpr std::string_view kExposedHeaders =
+    "X-Sluice-Upstream, X-Sluice-Attempts, X-Sluice-Cache, X-Sluice-Duration, X-Sluice-Choice, "
+    "X-Request-Id, Retry-After";
+
 /// kNone when the Host field may be served here: IP literals, localhost and configured names; any
 /// name on an open listener without a list, unless an Origin is sent. Guards nodes from DNS
 /// rebinding.

@@ -33,6 +33,7 @@ constexpr auto kRows = std::to_array<Row>({
     {FieldId::kTimeout, "x-sluice-timeout", Repeat::kReject},
     {FieldId::kAffinity, "x-sluice-affinity", Repeat::kReject},
     {FieldId::kUseUpstream, "x-sluice-use-upstream", Repeat::kReject},
+    {FieldId::kDebug, "x-sluice-debug", Repeat::kReject},
     {FieldId::kWsKey, "sec-websocket-key", Repeat::kReject},
     {FieldId::kWsVersion, "sec-websocket-version", Repeat::kReject},
     {FieldId::kWsProtocol, "sec-websocket-protocol", Repeat::kFirst},

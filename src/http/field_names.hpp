@@ -26,6 +26,7 @@ enum class FieldId : std::uint8_t {
   kTimeout,
   kAffinity,
   kUseUpstream,
+  kDebug,
   kWsKey,
   kWsVersion,
   kWsProtocol,

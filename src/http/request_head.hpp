@@ -47,6 +47,7 @@ struct RequestHead {
   std::string_view timeout;        // X-Sluice-Timeout
   std::string_view affinity;       // X-Sluice-Affinity
   std::string_view use_upstream;   // X-Sluice-Use-Upstream
+  std::string_view debug;          // X-Sluice-Debug
   std::string_view ws_key;         // Sec-WebSocket-Key
   std::string_view ws_version;     // Sec-WebSocket-Version
   std::string_view ws_protocol;    // Sec-WebSocket-Protocol, the first line

@@ -43,6 +43,8 @@ constexpr View view_of(FieldId id) noexcept {
       return &RequestHead::affinity;
     case FieldId::kUseUpstream:
       return &RequestHead::use_upstream;
+    case FieldId::kDebug:
+      return &RequestHead::debug;
     case FieldId::kWsKey:
       return &RequestHead::ws_key;
     case FieldId::kWsVersion:

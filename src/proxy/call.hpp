@@ -18,6 +18,7 @@
 #include "policy/queue.hpp"
 #include "policy/retry.hpp"
 #include "proxy/attempt.hpp"
+#include "proxy/fitness.hpp"
 #include "proxy/words.hpp"
 #include "upstream/attempt.hpp"
 #include "upstream/class_board.hpp"
@@ -124,16 +125,19 @@ class Call final : public upstream::AttemptSink,
   void answer(std::string_view result);
 
   void route(TimePoint now);
-  /// How much is asked of an upstream. Where nobody in rotation is left, one that sits out its time
-  /// but answers its probes is better than none.
-  enum class Fit : std::uint8_t { kBest, kInRotation, kLastResort };
   [[nodiscard]] policy::UpstreamSet eligible(policy::UpstreamSet among, TimePoint now,
                                              Fit least) const;
   [[nodiscard]] policy::UpstreamSet untried() const noexcept { return allowed_ & ~tried_; }
   [[nodiscard]] policy::UpstreamSet without_returning(policy::UpstreamSet set) const;
   [[nodiscard]] bool fit(std::size_t upstream, TimePoint now, Fit least) const;
+  [[nodiscard]] Obstacle what_bars(std::size_t upstream, TimePoint now, Fit least) const;
   [[nodiscard]] TimePoint attempt_deadline(TimePoint now) const;
   [[nodiscard]] std::optional<std::uint32_t> pick(policy::UpstreamSet among, TimePoint now);
+  [[nodiscard]] std::optional<std::uint32_t> pick_among(policy::UpstreamSet among, TimePoint now);
+  /// The same, and tells the exchange why.
+  [[nodiscard]] std::optional<std::uint32_t> pick_in_words(policy::UpstreamSet among,
+                                                           TimePoint now);
+  [[nodiscard]] std::string choice_words(policy::UpstreamSet among, TimePoint now) const;
   [[nodiscard]] bool attempt(std::uint32_t upstream, TimePoint now, bool fresh);
   [[nodiscard]] bool may_gather(const UpstreamSpec& upstream, TimePoint now, bool fresh) const;
   void count_against_rate(TimePoint now);
@@ -165,6 +169,7 @@ class Call final : public upstream::AttemptSink,
   [[nodiscard]] policy::CallFeatures features() const;
   void judge_outcome(TimePoint now);
   [[nodiscard]] bool retry(policy::FailedAttempt failed, RetryReason reason, TimePoint now);
+  [[nodiscard]] Duration usual_among(policy::UpstreamSet set) const;
   [[nodiscard]] bool worth_retrying(const ethereum::Action& action) const;
   void retry_now();
   /// The best error so far, in case nothing better comes.

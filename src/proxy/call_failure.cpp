@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What follows when an attempt fails: for the upstream's standing, for the call, for its client.
+#include <bit>
 #include <utility>
 
 #include "proxy/call.hpp"
@@ -107,13 +108,28 @@ bool Call::had_fair_time(std::uint32_t upstream, upstream::Failure::Kind kind,
   return took >= (mean == Duration::zero() ? kFairTimeUnknown : std::max(4 * mean, kFairTimeMin));
 }
 
+/// What half of such calls take on the quickest of them; zero where nothing is known.
+Duration Call::usual_among(policy::UpstreamSet set) const {
+  Duration least{0};
+  for (; set != 0; set &= set - 1) {
+    const auto i = static_cast<std::size_t>(std::countr_zero(set));
+    const Duration its =
+        chain().spec->upstreams[i].shared->usual(static_cast<std::size_t>(method_->klass));
+    if (its == Duration::zero()) return its;
+    if (least == Duration::zero() || its < least) least = its;
+  }
+  return least;
+}
+
 bool Call::retry(policy::FailedAttempt failed, RetryReason reason, TimePoint now) {
   // There is another attempt already: it is waited for.
   if (hedge_under_way()) return true;
   // For another answer than the one there is, only an upstream in rotation is worth asking.
   const Fit least =
       failed.failure == policy::Failure::kJudgedRetryable ? Fit::kInRotation : Fit::kLastResort;
-  failed.other_upstream_left = eligible(untried(), now, least) != 0;
+  const policy::UpstreamSet others = eligible(untried(), now, least);
+  failed.other_upstream_left = others != 0;
+  failed.expected = usual_among(others);
   // The same node again would give the same answer: only another one is worth asking.
   if (failed.failure == policy::Failure::kJudgedRetryable && !failed.other_upstream_left &&
       !ethereum::action(outcome_).counts_as_failure && !ethereum::action(outcome_).throttled) {

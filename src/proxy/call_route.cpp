@@ -14,10 +14,6 @@ namespace sluice::proxy {
 
 namespace {
 
-/// After so many failures in a row, of several classes of methods, live traffic avoids an upstream
-/// at once, ahead of the health monitor's verdict. One class alone is for its breaker.
-constexpr std::uint32_t kSuspectFailures = 5;
-
 /// Up to this share of calls health alone says what a returned upstream gets; beyond it strategies
 /// that have a slow start of their own do.
 constexpr double kFirstShare = 0.1;
@@ -31,33 +27,13 @@ constexpr std::uint64_t kRecentBlocks = 128;
 }  // namespace
 
 bool Call::fit(std::size_t upstream, TimePoint now, Fit least) const {
-  const upstream::Shared& shared = *chain().spec->upstreams[upstream].shared;
-  constexpr auto relaxed = std::memory_order_relaxed;
-  if (!shared.hand.takes_calls()) return false;
-  if (!shared.in_rotation.load(relaxed) &&
-      (least != Fit::kLastResort || !shared.answering.load(relaxed))) {
-    return false;
-  }
-  if (shared.throttled_until_ns.load(relaxed) > now.time_since_epoch().count()) return false;
-  if (!chain().spec->upstreams[upstream].rate->open(now)) return false;
-  if (least != Fit::kBest) return true;
-  if (shared.outrun.load(relaxed) >= policy::kOutrunSuspect) return false;
-  if (shared.to_blame.load(relaxed)) return false;
-  // One connection that did not come about is enough to go elsewhere until a probe tells more.
-  if (shared.consecutive_connect_failures.load(relaxed) > 0) return false;
-  if (shared.consecutive_failures.load(relaxed) >= kSuspectFailures &&
-      std::popcount(shared.failing_classes.load(relaxed)) > 1) {
-    return false;
-  }
-  if (!shared.classes().breaker(static_cast<std::size_t>(method_->klass)).ready(now)) return false;
-  const std::uint64_t chain_head = chain().spec->shared->head.load(relaxed);
-  const std::uint64_t head = shared.head.load(relaxed);
-  using ethereum::BlockRef;
-  if (block_.number != 0 && block_.number <= chain_head && head < block_.number) return false;
-  // A call that names no block asks of the newest all the same: eth_blockNumber, gas prices, what
-  // became of a transaction.
-  const bool past = block_.kind == BlockRef::kNumber || block_.kind == BlockRef::kEarliest;
-  return past || shared.lag.load(relaxed) <= chain().spec->upstreams[upstream].lag_prefer;
+  return what_bars(upstream, now, least) == Obstacle::kNone;
+}
+
+Obstacle Call::what_bars(std::size_t upstream, TimePoint now, Fit least) const {
+  const ChainSpec& spec = *chain().spec;
+  return obstacle(spec.upstreams[upstream], static_cast<std::size_t>(method_->klass), block_,
+                  spec.shared->head.load(std::memory_order_relaxed), now, least);
 }
 
 policy::UpstreamSet Call::eligible(policy::UpstreamSet among, TimePoint now, Fit least) const {
@@ -83,22 +59,18 @@ policy::UpstreamSet Call::without_returning(policy::UpstreamSet set) const {
 }
 
 std::optional<std::uint32_t> Call::pick(policy::UpstreamSet among, TimePoint now) {
+  if (exchange_.wants_choice()) [[unlikely]]
+    return pick_in_words(among, now);
+  return pick_among(among, now);
+}
+
+std::optional<std::uint32_t> Call::pick_among(policy::UpstreamSet among, TimePoint now) {
   if (std::has_single_bit(among)) return static_cast<std::uint32_t>(std::countr_zero(among));
   std::array<policy::Candidate, policy::kUpstreamsMax> candidates;
   std::size_t count = 0;
   for (; among != 0; among &= among - 1) {
     const auto i = static_cast<std::uint32_t>(std::countr_zero(among));
-    const UpstreamSpec& spec = chain().spec->upstreams[i];
-    const upstream::Shared& shared = *spec.shared;
-    constexpr auto relaxed = std::memory_order_relaxed;
-    candidates[count++] = {.index = i,
-                           .tier = spec.tier,
-                           .weight = shared.hand.weight_or(spec.weight),
-                           .in_flight = shared.carrying(),
-                           .capacity = shared.options().connections_max,
-                           .latency_s = static_cast<double>(shared.latency_ns.load(relaxed)) * 1e-9,
-                           .score = shared.score.load(relaxed),
-                           .stats = &shared.stats()};
+    candidates[count++] = candidate_of(chain().spec->upstreams[i], i);
   }
   if (count == 0) return std::nullopt;
   if (count == 1) return candidates[0].index;

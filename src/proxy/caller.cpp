@@ -164,6 +164,11 @@ std::expected<Caller, frontend::Refusal> find_caller(const Snapshot& snapshot,
       return refuse(400, -32600, "X-Sluice-Use-Upstream names no upstream of this chain",
                     "bad_upstream");
   }
+  if (!head.debug.empty() && spec.debug) {
+    if (head.debug != "1" && head.debug != "0")
+      return refuse(400, -32600, "X-Sluice-Debug must be 1 or 0", "bad_debug");
+    caller.debug = head.debug == "1";
+  }
   return caller;
 }
 

@@ -17,6 +17,8 @@ namespace {
 
 /// Smaller bodies lie in the buffer that each connection has anyway.
 constexpr std::size_t kCountedMin = 16384;
+/// Of X-Sluice-Choice: some clients take no more than 4 KiB of head in all.
+constexpr std::size_t kChoiceBytesMax = 2048;
 
 }  // namespace
 
@@ -208,7 +210,19 @@ std::string_view Exchange::headers(const Call& call, TimePoint now) {
                "\r\nX-Sluice-Cache: none\r\nX-Sluice-Duration: ", Decimal(us / 1000), ".",
                std::string_view(fraction.data(), fraction.size()),
                "ms\r\nX-Request-Id: ", request_id(), "\r\n");
+  if (choice_ != nullptr) append_parts(lines, "X-Sluice-Choice: ", *choice_, "\r\n");
   return lines;
+}
+
+void Exchange::tell_choice(std::string_view words) {
+  if (choice_ == nullptr) {
+    choice_ = std::make_unique<std::string>(words);
+  } else if (choice_->size() < kChoiceBytesMax) {
+    choice_->append(" | ").append(words);
+  }
+  if (choice_->size() <= kChoiceBytesMax) return;
+  choice_->resize(kChoiceBytesMax - 3);
+  choice_->append("...");
 }
 
 void Exchange::reply(int status, std::string_view headers,

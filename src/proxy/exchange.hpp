@@ -36,6 +36,8 @@ struct Caller {
   /// Index of the upstream that a client with `steer` asked for.
   std::optional<std::uint32_t> upstream;
   bool websocket = false;
+  /// A client with `debug` wants to be told how the upstream was chosen.
+  bool debug = false;
 };
 
 /// One message of a client, from its bytes to its reply: one call, or a batch whose calls run side
@@ -85,6 +87,11 @@ class Exchange final : public net::RefCounted, public Recycled<Exchange> {
   [[nodiscard]] bool count_memory(std::uint64_t bytes) noexcept;
   [[nodiscard]] bool can_stream() const noexcept { return !batch_ && responder_->can_stream(); }
 
+  /// Whether its reply can say how upstreams were chosen, and somebody wants to know.
+  [[nodiscard]] bool wants_choice() const noexcept { return caller_.debug && !batch_; }
+  /// One pick in words, to be told with the reply.
+  void tell_choice(std::string_view words);
+
   /// A call has its reply: `pieces`, joined, are one JSON-RPC response object; none for a
   /// notification.
   void finished(Call& call, std::span<const std::string_view> pieces, int status);
@@ -133,6 +140,7 @@ class Exchange final : public net::RefCounted, public Recycled<Exchange> {
   bool starting_ = false;
   std::optional<Call> single_;
   std::vector<std::unique_ptr<Call>> calls_;
+  std::unique_ptr<std::string> choice_;
   /// A reply within a batch, until all are there: a short one lies in `short_replies_`, since an
   /// allocation for each would cost as much as routing it.
   struct Held {

@@ -100,6 +100,7 @@ struct ClientSpec {
   policy::Priority priority = policy::Priority::kNormal;
   std::shared_ptr<RateGate> rate;
   bool steer = false;
+  bool debug = false;
   metrics::ClientSlot slot;
 };
 

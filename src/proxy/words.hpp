@@ -91,13 +91,14 @@ enum class BatchOutcome : std::uint8_t { kOk, kRefused, kFailed, kCount };
 inline constexpr std::array<std::string_view, 3> kBatchOutcomeWords = {"ok", "refused", "failed"};
 
 /// Why Sluice itself refused a request, beyond HTTP's own reasons (http::reject_rows()).
-inline constexpr std::array<std::string_view, 24> kRejectWords = {
+inline constexpr std::array<std::string_view, 25> kRejectWords = {
     "unknown_path",
     "unauthorized",
     "rate_limited",
     "bad_priority",
     "bad_timeout",
     "bad_upstream",
+    "bad_debug",
     "batch_too_large",
     "parse_error",
     "invalid",

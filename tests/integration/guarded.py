@@ -6,7 +6,7 @@ from support.sluice import check, equal
 
 KEYS = {"bot-a": "CANARY-key-of-bot-a-0123456789abcdef", "bot-b": "CANARY-key-of-bot-b-0123456789abcdef"}
 CLIENTS = [
-    {"name": "bot-a", "key": KEYS["bot-a"], "priority": "high", "allow": ["steer"],
+    {"name": "bot-a", "key": KEYS["bot-a"], "priority": "high", "allow": ["steer", "debug"],
      "methods": {"allow": ["debug_traceTransaction"], "deny": ["eth_getCode"]}},
     {"name": "bot-b", "key": KEYS["bot-b"], "priority": "low", "rate_limit": "3/s"},
 ]

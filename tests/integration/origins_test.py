@@ -29,7 +29,7 @@ def origin(stage, value, accepted, allow_origin=None):
         equal(response.header("Vary"), "Origin", "Vary")
         exposed = {h.strip() for h in response.header("Access-Control-Expose-Headers").split(",")}
         check({"X-Sluice-Upstream", "X-Sluice-Attempts", "X-Sluice-Cache", "X-Sluice-Duration",
-               "X-Request-Id"} <= exposed,
+               "X-Sluice-Choice", "X-Request-Id"} <= exposed,
               "exposed headers", exposed)
 
 

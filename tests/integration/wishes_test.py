@@ -78,6 +78,78 @@ def steer():
             check(one.count and two.count, "the field of who may not steer is ignored", one.count, two.count)
 
 
+def debug_tells_the_choice():
+    """X-Sluice-Debug: for those who may, the reply says who was compared and why."""
+    mine = headers(X_API_Key=KEYS["bot-a"], X_Sluice_Debug="1")
+    with ScriptedUpstream() as one, ScriptedUpstream() as two, ScriptedUpstream() as later:
+        config = {"chain_id": 1337, "clients": CLIENTS,
+                  "upstreams": [{"name": "one", "url": one.url}, {"name": "two", "url": two.url},
+                                {"name": "later", "url": later.url, "tier": 2}]}
+        with Sluice(config) as sluice, sluice.client() as client:
+            poll(lambda: sluice.metric("sluice_upstream_state", state="in") == 3, "all are in")
+            for _ in range(8):
+                response = client.rpc(GOOD, headers=mine)
+            words = response.header("X-Sluice-Choice")
+            chosen = response.header("X-Sluice-Upstream")
+            check(words.startswith(f"{chosen} by adaptive (least expected wait); one: "), "who was chosen, by what", words)
+            check("; later: tier 2" in words and " ms = service " in words, "how each stands", words)
+            check("best" in words.split(f"; {chosen}: ")[1].split(";")[0], "why the one was preferred", words)
+            for other in (headers(X_API_Key=KEYS["bot-a"]), headers(X_API_Key=KEYS["bot-a"], X_Sluice_Debug="0"),
+                          headers(X_API_Key=KEYS["bot-b"], X_Sluice_Debug="1"), headers(X_Sluice_Debug="1")):
+                reply = client.rpc(GOOD, headers=other)
+                equal((reply.status, reply.header("X-Sluice-Choice")), (200, None), "who did not ask, or may not")
+            reply = client.rpc(GOOD, headers=headers(X_API_Key=KEYS["bot-a"], X_Sluice_Debug="yes"))
+            equal((reply.status, reply.json()["error"]["data"]["reason"]), (400, "bad_debug"), "status, reason")
+            reply = client.rpc(GOOD, headers=mine + headers(X_Sluice_Use_Upstream="two"))
+            words = reply.header("X-Sluice-Choice")
+            check(words.startswith("two, the only one; one: not for this call"), "a call that steers", words)
+            sluice.ctl("drain", "one")
+            words = client.rpc(GOOD, headers=mine).header("X-Sluice-Choice")
+            check(words.startswith("two, the only one; one: drained by hand; "), "what bars the others", words)
+
+
+def choices_of_many_are_bounded():
+    """The words of sixty upstreams do not outgrow what clients take as a head."""
+    with ScriptedUpstream() as node:
+        config = {"chain_id": 1337, "clients": CLIENTS,
+                  "upstreams": [{"name": f"a-rather-long-name-{i}", "url": node.url} for i in range(60)]}
+        with Sluice(config) as sluice:
+            reply = sluice.rpc(GOOD, headers=headers(X_API_Key=KEYS["bot-a"], X_Sluice_Debug="1"))
+            words = reply.header("X-Sluice-Choice")
+            check(len(words) == 2048 and words.endswith("..."), "its length", len(words), words[-9:])
+
+
+def status_tells_the_choice():
+    """Each strategy says in /status how it would choose now."""
+    rules = {"round-robin": "turn by turn", "least-connections": "fewest calls in flight", "weighted": "turns by weight",
+             "latency-based": "lowest mean response time", "random": "by chance", "p2c": "the less busy of two",
+             "peak-ewma": "the cheaper of two", "affinity": "a call without a key", "adaptive": "least expected wait",
+             "learned": "least expected wait, model"}
+    with ScriptedUpstream() as one, ScriptedUpstream() as two:
+        upstreams = [{"name": "one", "url": one.url, "weight": 3}, {"name": "two", "url": two.url}]
+        config = {"chain_id": 1337, "upstreams": upstreams, "balance": {"strategy": "round-robin"}}
+        with Sluice(config) as sluice:
+            poll(lambda: sluice.metric("sluice_upstream_state", state="in") == 2, "both are in")
+            for strategy, rule in rules.items():
+                config["balance"]["strategy"] = strategy
+                sluice.reload(config)
+                for _ in range(4):
+                    equal(sluice.rpc(GOOD).status, 200, "a call")
+                chain = sluice.status()["chains"][0]
+                check(chain["strategy"] == strategy and chain["choice"].startswith(rule), "the rule", chain["choice"])
+                for upstream in chain["upstreams"]:
+                    check(upstream["choice"], "each has words", upstream)
+            check(", best" in " ".join(u["choice"] for u in chain["upstreams"]), "one is best", chain)
+            equal(sluice.ctl("weight", "one", "2"), "main/one has weight 2\n", "learned looks at weights")
+            check(sluice.metric("sluice_balance_model_error_ratio") > 0, "the model's error is a metric")
+            config["balance"]["strategy"] = "p2c"
+            sluice.reload(config)
+            check("p2c does not look at weights" in sluice.ctl("weight", "one", "1"), "p2c does not")
+            check("sluice_balance_model_error_ratio{" not in sluice.metrics_text(), "and has no model")
+            sluice.ctl("drain", "one")
+            equal(sluice.status()["chains"][0]["upstreams"][0]["choice"], "drained by hand", "what bars one")
+
+
 def priority_lowers():
     """With the node's only connection taken, waiters are served by class, and no class can be claimed
     that the client does not have."""
@@ -153,4 +225,7 @@ def cases(full):
         yield from table(stage, ROWS)
     yield "timeout_cannot_lengthen", timeout_cannot_lengthen
     yield "steering", steer
+    yield "debug_tells_the_choice", debug_tells_the_choice
+    yield "choices_of_many_are_bounded", choices_of_many_are_bounded
+    yield "status_tells_the_choice", status_tells_the_choice
     yield "priority_lowers", priority_lowers

@@ -70,6 +70,7 @@ inline std::string facts(const RequestParser& parser) {
   add(out, "timeout", head.timeout);
   add(out, "affinity", head.affinity);
   add(out, "use_upstream", head.use_upstream);
+  add(out, "debug", head.debug);
   add(out, "ws_key", head.ws_key);
   add(out, "ws_version", head.ws_version);
   add(out, "ws_protocol", head.ws_protocol);

@@ -111,7 +111,7 @@ std::vector<Case> lines() {
   for (const char* once :
        {"Authorization", "X-API-Key", "Sec-WebSocket-Key", "Content-Type", "Origin",
         "Sec-WebSocket-Version", "Content-Encoding", "X-Sluice-Priority", "X-Sluice-Timeout",
-        "X-Sluice-Affinity", "X-Sluice-Use-Upstream"}) {
+        "X-Sluice-Affinity", "X-Sluice-Use-Upstream", "X-Sluice-Debug"}) {
     const std::string line = std::string(once) + ": x\r\n";
     rows.push_back({std::string("one ") + once, get(line), "ok"});
     rows.push_back(
@@ -188,7 +188,8 @@ TEST_CASE("known fields are found in any case and any order, and missing ones ar
           "Content-type: application/json\r\nContent-Encoding: identity\r\n"
           "Origin: https://app.example\r\nX-Request-ID: 7\r\n"
           "X-Sluice-Priority: low\r\nX-Sluice-Timeout: 800ms\r\nX-Sluice-Affinity: bot\r\n"
-          "X-Sluice-Use-Upstream: a\r\nSec-WebSocket-Key: k\r\nSec-WebSocket-Version: 13\r\n"
+          "X-Sluice-Use-Upstream: a\r\nX-Sluice-Debug: 1\r\nSec-WebSocket-Key: "
+          "k\r\nSec-WebSocket-Version: 13\r\n"
           "Sec-WebSocket-Protocol: p\r\nAccess-Control-Request-Method: POST\r\n"
           "traceparent: 00-1-2-01\r\nX-Forwarded-For: 1.2.3.4\r\n"));
   CHECK(head->host == "node");
@@ -202,13 +203,14 @@ TEST_CASE("known fields are found in any case and any order, and missing ones ar
   CHECK(head->timeout == "800ms");
   CHECK(head->affinity == "bot");
   CHECK(head->use_upstream == "a");
+  CHECK(head->debug == "1");
   CHECK(head->ws_key == "k");
   CHECK(head->ws_version == "13");
   CHECK(head->ws_protocol == "p");
   CHECK(head->access_control_request_method == "POST");
   CHECK(head->traceparent == "00-1-2-01");
   CHECK(head->forwarded_for == "1.2.3.4");
-  CHECK(head->fields().size() == 17);
+  CHECK(head->fields().size() == 18);
   CHECK(head->fields().find("origin") == "https://app.example");
   const Parsed bare(get(""));
   CHECK(bare->api_key.data() == nullptr);
