@@ -19,7 +19,9 @@ binary does not rest: it finds a node slow or silent whose cheap calls wait behi
 helps a strategy which overloads nodes, and costs one which does not where queues stand. The last column counts these findings, of all
 rounds together; where there are few, figures are the simulator's within a few percent.
 
-{passed} orders agree, {failed} differ.
+{passed} orders agree, {failed} differ; {doubtful} of them are within the noise, that is the interval holds 1: they are not evidence for
+either order. Where an order differs within the noise further rounds are played, and they end as soon as it agrees. That favours
+agreement, so that an order which took more than the usual rounds and is still within the noise has not been shown.
 """
 
 
@@ -68,7 +70,9 @@ def section(result):
 
 def write(path, results, passed, failed):
     seeds = len(next(iter(results[0].simulated["p99"].values())))
-    lines = [HEAD.format(seeds=seeds, gap=100 * (verdict.GAP - 1), passed=passed, failed=failed)]
+    doubtful = sum(pair.judged and not pair.real.clear for result in results for figure in ("p99", "mean")
+                   for pair in verdict.pairs(result.real[figure], result.simulated[figure]))
+    lines = [HEAD.format(seeds=seeds, doubtful=doubtful, gap=100 * (verdict.GAP - 1), passed=passed, failed=failed)]
     for result in results:
         lines += section(result)
     lines += ["## How exact the rig was\n", *(f"- {line}" for line in rig_lines(results))]
