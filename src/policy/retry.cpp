@@ -64,7 +64,7 @@ bool RetryBudget::try_spend(TimePoint now, double keep) noexcept {
 
 void RetryBudget::charge(TimePoint now) noexcept {
   settle(now);
-  balance_ -= std::clamp(balance_, 0.0, 1.0);
+  balance_ -= std::clamp(balance_ - resting(), 0.0, 1.0);
 }
 
 RetryDecision decide(const RetryPolicy& policy, RetryState& state, const FailedAttempt& attempt,

@@ -13,7 +13,7 @@ namespace sluice::policy {
 /// times its load. Retries, hedges and probes share it, since all three amplify. Each call deposits
 /// `ratio`, each extra attempt withdraws 1; what is not spent fades with time constant `ttl` (the
 /// shape of Finagle's retry budget), and `floor_per_s` trickles in so that a quiet client may retry
-/// at all; where several workers have one each, that is their part of it. Within a time t the
+/// at all. Within a time t the
 /// withdrawals are at most floor_per_s * (ttl + t) + ratio * (calls within t, plus those not yet
 /// faded). One per worker and chain; not thread-safe.
 class RetryBudget {
@@ -31,7 +31,9 @@ class RetryBudget {
   /// True and one withdrawn, or false and nothing changed. At least `keep` is left for what matters
   /// more.
   [[nodiscard]] bool try_spend(TimePoint now, double keep = 0.0) noexcept;
-  /// A probe, which is made in any case: withdraws 1, or what there is.
+  /// A probe, which is made in any case: withdraws 1, or what there is beyond resting(): of what
+  /// calls have brought. The floor is for quiet clients, whom many upstreams would else cost all
+  /// their retries.
   void charge(TimePoint now) noexcept;
   [[nodiscard]] double balance(TimePoint now) const noexcept;
   /// What it holds after a long time without calls.

@@ -113,23 +113,13 @@ Worker::WatchedPool Worker::make_pool(const ChainSpec& chain, const UpstreamSpec
       watch};
 }
 
-/// What does not depend on calls is divided among the workers, so that all of them together have
-/// what is meant for the chain; a client that has all its calls on one worker still gets its share of
-/// calls.
+/// The burst is divided among the workers, so that all of them together have what is meant for the
+/// chain; a client that has all its calls on one worker still gets its share of calls.
 policy::HedgeOptions Worker::hedge_share(const ChainSpec& spec) const {
   policy::HedgeOptions options = spec.hedge;
-  options.burst = std::max(options.burst / workers(), 1.0);
+  options.burst =
+      std::max(options.burst / static_cast<double>(std::max<std::size_t>(all_.size(), 1)), 1.0);
   return options;
-}
-
-policy::RetryBudget::Options Worker::retry_share(const ChainSpec& spec) const {
-  policy::RetryBudget::Options options{.ratio = spec.retry_budget};
-  options.floor_per_s /= workers();
-  return options;
-}
-
-double Worker::workers() const noexcept {
-  return static_cast<double>(std::max<std::size_t>(all_.size(), 1));
 }
 
 void Worker::install(std::shared_ptr<const Snapshot> snapshot) {
@@ -141,7 +131,7 @@ void Worker::install(std::shared_ptr<const Snapshot> snapshot) {
                        .balancer = policy::make_balancer(spec.strategy, spec.upstreams.size()),
                        .by_features = spec.strategy == "learned",
                        .by_affinity = spec.strategy == "affinity",
-                       .budget = policy::RetryBudget(retry_share(spec), time),
+                       .budget = policy::RetryBudget({.ratio = spec.retry_budget}, time),
                        .hedge_budget = policy::HedgeBudget(hedge_share(spec), time),
                        .pools = {}};
     for (const UpstreamSpec& upstream : spec.upstreams) {

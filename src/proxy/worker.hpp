@@ -12,7 +12,6 @@
 #include "jsonrpc/splitter.hpp"
 #include "metrics/worker_metrics.hpp"
 #include "net/loop.hpp"
-#include "policy/retry.hpp"
 #include "proxy/batcher.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/pool_watch.hpp"
@@ -102,8 +101,6 @@ class Worker final : public frontend::Handler, public frontend::Observer {
   };
   [[nodiscard]] WatchedPool make_pool(const ChainSpec& chain, const UpstreamSpec& upstream);
   [[nodiscard]] policy::HedgeOptions hedge_share(const ChainSpec& spec) const;
-  [[nodiscard]] policy::RetryBudget::Options retry_share(const ChainSpec& spec) const;
-  [[nodiscard]] double workers() const noexcept;
   void serve_waiters_of(const upstream::Shared* shared);
   /// Serves as many waiters as one connection takes. False when no more can be served.
   [[nodiscard]] bool serve_some(upstream::Pool& pool, const PoolWatch& watch);

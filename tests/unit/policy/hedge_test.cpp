@@ -100,15 +100,18 @@ TEST_CASE("hedges stop at their own budget, and before they take from retries wh
   CHECK(large.balance(at(0s)) == Approx(95.0));
 }
 
-TEST_CASE("probes take from the shared budget, down to nothing") {
-  RetryBudget shared({.floor_per_s = 0.15}, at(0s));
+TEST_CASE("probes take what calls have brought to the shared budget, not what quiet clients have") {
+  RetryBudget shared({.ratio = 0.5, .floor_per_s = 0.25}, at(0s));
+  for (int i = 0; i < 3; ++i) shared.on_call(at(0s));
+  CHECK(shared.balance(at(0s)) == Approx(4.0));
+  shared.charge(at(0s));
+  CHECK(shared.balance(at(0s)) == Approx(3.0));
+  shared.charge(at(0s));
+  shared.charge(at(0s));
+  CHECK(shared.balance(at(0s)) == Approx(2.5));
+  CHECK(shared.try_spend(at(0s)));
+  shared.charge(at(0s));
   CHECK(shared.balance(at(0s)) == Approx(1.5));
-  shared.charge(at(0s));
-  CHECK(shared.balance(at(0s)) == Approx(0.5));
-  CHECK_FALSE(shared.try_spend(at(0s)));
-  shared.charge(at(0s));
-  shared.charge(at(0s));
-  CHECK(shared.balance(at(0s)) == Approx(0.0));
 }
 
 TEST_CASE("the budget of hedges holds for any sequence of calls and wishes") {
