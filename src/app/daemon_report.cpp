@@ -196,7 +196,8 @@ void Daemon::rotation_changed(const std::string& chain, const health::UpstreamTa
     events_->emit(fill(events::UpstreamOut{}));
     return;
   }
-  if (phase_ != Phase::kStarting)
+  // A degraded one had its calls all the time.
+  if (phase_ != Phase::kStarting && change.from == policy::Serving::kOut)
     registry_->control().recovered(registry_->upstream(registry_->chain(chain), upstream.name),
                                    change.out);
   events_->emit(fill(events::UpstreamIn{.out_s = seconds(change.out)}));

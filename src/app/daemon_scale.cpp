@@ -38,9 +38,12 @@ double Daemon::queued(const scaler::Target& target) {
   const auto chain = std::ranges::find(snapshot_->chains, target.chain, &proxy::ChainSpec::name);
   if (chain == snapshot_->chains.end()) return 0;
   const std::uint32_t waiting = chain->shared->queue.size();
-  if (waiting == 0 || !target.shared->in_rotation.load()) return 0;
+  const auto takes = [](const upstream::Shared& shared) {
+    return shared.in_rotation.load() && shared.hand.takes_calls();
+  };
+  if (waiting == 0 || !takes(*target.shared)) return 0;
   const auto takers = std::ranges::count_if(
-      chain->upstreams, [](const auto& upstream) { return upstream.shared->in_rotation.load(); });
+      chain->upstreams, [&](const auto& upstream) { return takes(*upstream.shared); });
   return static_cast<double>(waiting) / static_cast<double>(std::max<std::ptrdiff_t>(takers, 1));
 }
 

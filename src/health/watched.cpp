@@ -112,11 +112,11 @@ void Watched::warm_up_began() noexcept {
   warm_ups_failed_ = shared_->warm_ups_failed.load(kRelaxed);
 }
 
-/// Nobody's calls are sent to it while it is out: what is under way tries a connection.
+/// Connections that still carry calls of before it went out are there as well.
 policy::WarmUpView Watched::warm_up() const noexcept {
   const upstream::Options& options = shared_->options();
-  const std::uint32_t under_way =
-      shared_->connecting.load(kRelaxed) + shared_->in_flight.load(kRelaxed);
+  std::uint32_t under_way = shared_->connecting.load(kRelaxed);
+  for (const upstream::PoolPart& part : shared_->parts()) under_way += part.trials.load(kRelaxed);
   const std::uint32_t unready = under_way + shared_->parked.load(kRelaxed);
   const std::uint32_t all = shared_->connections.load(kRelaxed);
   return {.wanted = std::min(options.warm_up, shared_->limit.load(kRelaxed)),

@@ -40,7 +40,10 @@ class Limiter::Watched {
   void look(Observer& observer, TimePoint now) {
     if (!policy_) return;
     const upstream::Shared& shared = *target_.shared;
-    in_flight_max_ = std::max(in_flight_max_, shared.carrying());
+    // A stream is as slow as its client: it has a place of its own.
+    const std::uint32_t carrying = shared.carrying();
+    in_flight_max_ =
+        std::max(in_flight_max_, carrying - std::min(carrying, shared.streaming.load(kRelaxed)));
     if (now - read_at_ < kReport) return;
     if (policy_->add(sample(now))) ended_at_ = now;
     publish(observer, now);
@@ -49,7 +52,8 @@ class Limiter::Watched {
   void publish(Observer& observer, TimePoint now) {
     const bool acts = target_.mode == Mode::kAct;
     target_.shared->limiting.store(acts && limiting(now), kRelaxed);
-    const std::uint32_t limit = acts ? policy_->limit() : max();
+    const std::uint32_t streaming = target_.shared->streaming.load(kRelaxed);
+    const std::uint32_t limit = acts ? std::min(policy_->limit() + streaming, max()) : max();
     // Before anybody is told, so that who looks because of it sees it.
     if (target_.shared->limit.exchange(limit) != limit) observer.limit_changed(target_.shared);
     follow_episode(observer, now);
@@ -90,6 +94,7 @@ class Limiter::Watched {
 
   policy::LimitSample sample(TimePoint now) noexcept {
     policy::LimitSample sample;
+    sample.enforced = target_.mode == Mode::kAct;
     sample.length = now - std::exchange(read_at_, now);
     for (std::size_t k = 0; k < read_.size(); ++k) {
       const auto totals = board_->totals(k);

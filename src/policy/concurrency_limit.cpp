@@ -67,6 +67,12 @@ std::optional<double> ConcurrencyLimit::Regression::slope() const noexcept {
 }
 
 bool ConcurrencyLimit::add(const LimitSample& sample) noexcept {
+  // A pause is no part of the window that follows: nobody asked for anything in it.
+  if (sample.in_flight_max == 0 &&
+      std::ranges::all_of(sample.classes, [](const auto& each) { return each.count == 0; })) {
+    return false;
+  }
+  window_.enforced = sample.enforced;
   window_.length += sample.length;
   window_.in_flight_max = std::max(window_.in_flight_max, sample.in_flight_max);
   std::uint64_t calls = 0;
@@ -208,7 +214,7 @@ void ConcurrencyLimit::watch(double busy) noexcept {
   }
   follows_.add(std::log(limit_), std::log(busy));
   places_.add(busy);
-  doubt_baselines();
+  if (window_.enforced) doubt_baselines();
 }
 
 /// `follows_` is of windows through which the limit has only fallen, or only risen.

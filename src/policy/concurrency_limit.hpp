@@ -23,6 +23,8 @@ struct LimitSample {
   /// By method class: calls that were answered well.
   std::array<Class, kLimitClasses> classes{};
   std::uint32_t in_flight_max = 0;
+  /// The limit is kept to. Otherwise what the node does says nothing of what it would do under it.
+  bool enforced = true;
 };
 
 /// How many calls an upstream may have in flight: as many as it works on at once and a few more.

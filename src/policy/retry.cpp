@@ -88,9 +88,11 @@ RetryDecision decide(const RetryPolicy& policy, RetryState& state, const FailedA
   const Duration backoff = attempt.other_upstream_left
                                ? Duration::zero()
                                : wait(policy, state.retries, attempt.retry_after, random);
-  if (backoff + attempt.expected >= deadline - now) return give_up(GiveUp::kDeadline);
   const bool spends =
       attempt.failure != Failure::kUpstreamLost && (!unsent || !attempt.other_upstream_left);
+  // What costs nothing may as well be tried.
+  const Duration needed = backoff + (spends ? attempt.expected : Duration::zero());
+  if (needed >= deadline - now) return give_up(GiveUp::kDeadline);
   if (spends && !budget.try_spend(now)) return give_up(GiveUp::kBudget);
   ++state.retries;
   return {.action = RetryAction::kElsewhere, .reason = GiveUp::kNone, .backoff = backoff};

@@ -142,7 +142,8 @@ ScaleStep ScalePlan::plan(const ScaleSample& sample, TimePoint now) {
   const std::uint32_t most = std::min({options_.max, sample.ceiling_share, sample.limit});
   if (target_.value() > most) {
     target_.set(most);
-    step.reason = most == sample.limit ? ScaleReason::kLimit : ScaleReason::kBounds;
+    const bool limited = sample.limit < std::min(options_.max, sample.ceiling_share);
+    step.reason = limited ? ScaleReason::kLimit : ScaleReason::kBounds;
   } else if (target_.value() != before) {
     const bool idle = target_.value() < before && wanted.reason == ScaleReason::kDemand;
     step.reason = idle ? ScaleReason::kIdle : wanted.reason;

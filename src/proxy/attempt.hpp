@@ -20,6 +20,8 @@ struct Attempt {
   TimePoint sent{};
   policy::Ticket ticket;
   upstream::Underway underway;
+  /// Its bytes have left, or were about to.
+  bool left = false;
   /// Of the same upstream batch, this one included: they share its response time.
   std::uint32_t calls = 1;
   /// It left in a batch.
@@ -27,6 +29,10 @@ struct Attempt {
   /// Another call of the batch has told of the failure.
   bool echo = false;
 
+  void leave(TimePoint now) noexcept {
+    sent = now;
+    left = true;
+  }
   /// What the node needed for this call alone.
   [[nodiscard]] Duration took(TimePoint now) const noexcept {
     // A division costs more than all else here.

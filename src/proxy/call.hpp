@@ -108,7 +108,7 @@ class Call final : public upstream::AttemptSink,
   void on_reply() override;
   void on_failure(const upstream::Failure& failure) override;
   void on_moved(upstream::Connection& connection) override { connection_ = &connection; }
-  void on_sent(TimePoint now) override { attempt_.sent = now; }
+  void on_sent(TimePoint now) override { attempt_.leave(now); }
   [[nodiscard]] bool may_move() const override;
   [[nodiscard]] bool may_hold(std::uint64_t bytes) override;
   [[nodiscard]] bool stream_begin(const upstream::ReplyHead& head) override;
@@ -179,8 +179,8 @@ class Call final : public upstream::AttemptSink,
   [[nodiscard]] bool fails_as_unknown_write();
   void deliver_error_after(const upstream::Failure& failure);
   [[nodiscard]] bool deliver_accepted();
-  [[nodiscard]] bool had_fair_time(std::uint32_t upstream, upstream::Failure::Kind kind,
-                                   Duration took) const;
+  [[nodiscard]] bool had_fair_time(const Attempt& attempt, upstream::Failure::Kind kind,
+                                   TimePoint now) const;
   /// How an attempt of this call ended, for its upstream's standing.
   struct Seen {
     std::uint32_t upstream = 0;
@@ -192,8 +192,8 @@ class Call final : public upstream::AttemptSink,
   [[nodiscard]] Seen seen(TimePoint now) const noexcept;
   void learn(const Seen& seen, TimePoint now);
   /// Returns how the attempt ended for the strategy.
-  policy::Ended learn_failure(std::uint32_t upstream, const upstream::Failure& failure,
-                              Duration took);
+  policy::Ended learn_failure(const Attempt& attempt, const upstream::Failure& failure,
+                              TimePoint now);
   void on_bad_stream();
   /// The reply has begun and turned out bad: the client sees that it is cut.
   void cut_stream();

@@ -26,6 +26,7 @@ std::string plain(std::string_view text) {
 }  // namespace
 
 std::optional<std::uint32_t> Call::pick_in_words(policy::UpstreamSet among, TimePoint now) {
+  if (among == 0) return std::nullopt;
   // First the words: a pick moves turns on.
   const std::string words = choice_words(among, now);
   const auto chosen = pick_among(among, now);

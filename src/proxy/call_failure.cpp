@@ -45,7 +45,7 @@ void Call::on_failure(const upstream::Failure& failure) {
   using Kind = upstream::Failure::Kind;
   if (!failure.maybe_sent) attempt_.underway.not_reached();
   account_attempt(attempt_outcome(failure.kind),
-                  learn_failure(attempt_.upstream, failure, time - attempt_.sent), time);
+                  learn_failure(attempt_, failure, time), time);
   if (failure.kind == Kind::kTooLarge) {
     // The limit is ours: no fault of the node's, and another one's reply would be no smaller.
     deliver_error_after(failure);
@@ -72,14 +72,14 @@ void Call::on_failure(const upstream::Failure& failure) {
   deliver_error_after(failure);
 }
 
-policy::Ended Call::learn_failure(std::uint32_t upstream, const upstream::Failure& failure,
-                                  Duration took) {
+policy::Ended Call::learn_failure(const Attempt& attempt, const upstream::Failure& failure,
+                                  TimePoint now) {
   using Kind = upstream::Failure::Kind;
   if (failure.stale || failure.echo || failure.kind == Kind::kUpstreamLost ||
-      failure.kind == Kind::kTooLarge || !had_fair_time(upstream, failure.kind, took)) {
+      failure.kind == Kind::kTooLarge || !had_fair_time(attempt, failure.kind, now)) {
     return policy::Ended::kCancelled;
   }
-  upstream::Shared& shared = *chain().spec->upstreams[upstream].shared;
+  upstream::Shared& shared = *chain().spec->upstreams[attempt.upstream].shared;
   constexpr auto relaxed = std::memory_order_relaxed;
   shared.failures.fetch_add(1, relaxed);
   shared.consecutive_failures.fetch_add(1, relaxed);
@@ -95,14 +95,18 @@ policy::Ended Call::learn_failure(std::uint32_t upstream, const upstream::Failur
 /// Whether a failure says something of the node: a client in haste must not put nodes out for
 /// everybody, so that a timeout counts only after the time that was meant for the attempt, or for a
 /// light call one that this node hardly ever needs.
-bool Call::had_fair_time(std::uint32_t upstream, upstream::Failure::Kind kind,
-                         Duration took) const {
+bool Call::had_fair_time(const Attempt& attempt, upstream::Failure::Kind kind,
+                         TimePoint now) const {
   using Kind = upstream::Failure::Kind;
   // The wheel's tick.
-  took += std::chrono::milliseconds(1);
-  const upstream::Shared& shared = *chain().spec->upstreams[upstream].shared;
+  const Duration took = now - attempt.sent + std::chrono::milliseconds(1);
+  const upstream::Shared& shared = *chain().spec->upstreams[attempt.upstream].shared;
   if (kind == Kind::kConnectTimeout) return took >= shared.options().connect_timeout;
-  if (kind != Kind::kTimeout || took >= exchange_.snapshot().limits.attempt_timeout) return true;
+  // The wait for its connection was taken from the time that was meant for it.
+  const Duration meant =
+      exchange_.snapshot().limits.attempt_timeout -
+      std::min(attempt.sent - attempt.started, shared.options().connect_timeout);
+  if (kind != Kind::kTimeout || took >= meant) return true;
   if (method_->cost > ethereum::CostClass::kMedium) return false;
   const Duration mean = std::chrono::nanoseconds(shared.latency_ns.load(std::memory_order_relaxed));
   return took >= (mean == Duration::zero() ? kFairTimeUnknown : std::max(4 * mean, kFairTimeMin));

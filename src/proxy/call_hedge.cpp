@@ -43,7 +43,7 @@ void Call::consider_hedge(TimePoint now) {
   // Before a choice is made, which strategies remember.
   if (chain().hedge_budget.balance(now) < 1.0 || chain().spec->shared->queue.waiting()) return;
   const policy::UpstreamSet others = eligible(untried(), now, Fit::kBest);
-  const auto chosen = others == 0 ? std::nullopt : pick(others, now);
+  const auto chosen = others == 0 ? std::nullopt : pick_among(others, now);
   if (!chosen) return;
   hedge(*chosen, now);
 }
@@ -86,13 +86,16 @@ void Call::adopt(Hedge& hedge) {
     const TimePoint time = now();
     const Duration age = time - attempt_.sent;
     count_hedge(HedgeOutcome::kWon);
-    attempt_.underway.outrun(age);
+    if (attempt_.left) attempt_.underway.outrun(age);
     account_attempt(kAttemptCancelled, policy::Ended::kCancelled, time);
     // The time of both together counts once.
     upstream_time_ -= time - hedge.attempt().started;
-    upstream::Shared& late = *chain().spec->upstreams[attempt_.upstream].shared;
-    late.observe_latency(age);
-    late.outrun.fetch_add(1, std::memory_order_relaxed);
+    // One that still waited for its connection says nothing of the node's times.
+    if (attempt_.left) {
+      upstream::Shared& late = *chain().spec->upstreams[attempt_.upstream].shared;
+      late.observe_latency(age);
+      late.outrun.fetch_add(1, std::memory_order_relaxed);
+    }
     timer_.reset();
     let_go_of_first();
   }
@@ -137,7 +140,7 @@ void Call::on_hedge_failure(Hedge& hedge, const upstream::Failure& failure) {
   count_hedge(HedgeOutcome::kFailed);
   Attempt& attempt = hedge.attempt();
   end(attempt, attempt_outcome(failure.kind),
-      learn_failure(attempt.upstream, failure, time - attempt.sent), time);
+      learn_failure(attempt, failure, time), time);
 }
 
 void Call::drop_hedge() {

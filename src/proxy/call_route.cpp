@@ -123,6 +123,7 @@ bool Call::attempt(std::uint32_t upstream, TimePoint now, bool fresh) {
   connection_ = connection;
   attempt_.upstream = upstream;
   begin_attempt(now);
+  attempt_.left = connection->connected();
   connection->start({attempt_.wire_id, method_name_, params_}, *this, attempt_deadline(now));
   return true;
 }
@@ -174,7 +175,7 @@ void Call::begin(Attempt& attempt, std::uint32_t upstream, TimePoint now) {
   attempt.underway.start(shared.classes(), worker.index(),
                          static_cast<std::size_t>(method_->klass), now);
   attempt.calls = 1;
-  attempt.batched = attempt.echo = false;
+  attempt.left = attempt.batched = attempt.echo = false;
 }
 
 bool Call::may_gather(const UpstreamSpec& upstream, TimePoint now, bool fresh) const {

@@ -139,7 +139,9 @@ void Call::on_wait_over() {
   const TimePoint time = now();
   if (const auto batch = std::exchange(batch_, nullptr); batch != nullptr) {
     batch->drop(*this);
-    on_failure({.kind = upstream::Failure::Kind::kTimeout, .maybe_sent = true});
+    using Kind = upstream::Failure::Kind;
+    on_failure({.kind = attempt_.left ? Kind::kTimeout : Kind::kConnectTimeout,
+                .maybe_sent = attempt_.left});
     return;
   }
   if (backing_off_) {

@@ -18,6 +18,7 @@ Hedge::~Hedge() {
 void Hedge::start(upstream::Connection& connection, std::string_view method,
                   std::string_view params, TimePoint deadline) {
   connection_ = &connection;
+  attempt_.left = connection.connected();
   connection.start({.id = attempt_.wire_id, .method = method, .params = params}, *this, deadline);
 }
 
@@ -68,7 +69,7 @@ void Hedge::on_sent(TimePoint now) {
   if (taken_over_) {
     call_.on_sent(now);
   } else {
-    attempt_.sent = now;
+    attempt_.leave(now);
   }
 }
 

@@ -44,6 +44,7 @@ void UpstreamBatch::send(upstream::Connection& connection) {
     if (member.until < deadline) member.call->leave_batch_at(member.until);
   }
   connection_ = &connection;
+  if (connection.connected()) on_sent(worker_.loop().recent());
   body_.push_back(']');
   connection.start({.batch = body_, .calls = static_cast<std::uint32_t>(members_.size())}, *this,
                    deadline);

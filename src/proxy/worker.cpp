@@ -33,7 +33,8 @@ class WebSocketChannel final : public frontend::Channel {
         address_(address),
         generation_(worker.runtime()->generation),
         chain_(worker.runtime()->snapshot->chains[caller.chain].name),
-        client_(worker.runtime()->snapshot->clients[caller.client].name) {
+        client_(worker.runtime()->snapshot->clients[caller.client].name),
+        anonymous_(caller.client == 0) {
     caller_.websocket = true;
     if (caller.upstream) {
       upstream_ =
@@ -59,9 +60,12 @@ class WebSocketChannel final : public frontend::Channel {
   [[nodiscard]] bool rebind() {
     const Snapshot& next = *worker_.runtime()->snapshot;
     const auto chain = std::ranges::find(next.chains, chain_, &ChainSpec::name);
-    const auto client = std::ranges::find(next.clients, client_, &ClientSpec::name);
+    // The first is nobody, and a key's client may have the same name.
+    const auto client = anonymous_ ? next.clients.begin()
+                                   : std::ranges::find(next.clients.begin() + 1, next.clients.end(),
+                                                       client_, &ClientSpec::name);
     if (chain == next.chains.end() || client == next.clients.end()) return false;
-    if (client == next.clients.begin() && !next.anonymous_allowed) return false;
+    if (anonymous_ && !next.anonymous_allowed) return false;
     caller_.upstream.reset();
     if (!upstream_.empty() && client->steer) {
       caller_.upstream = upstream_named(*chain, upstream_);
@@ -82,6 +86,7 @@ class WebSocketChannel final : public frontend::Channel {
   std::uint64_t generation_;
   const std::string chain_;
   const std::string client_;
+  const bool anonymous_;
   /// That it asked for at the upgrade; empty: any.
   std::string upstream_;
 };

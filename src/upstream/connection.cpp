@@ -191,6 +191,7 @@ void Connection::count_calls() noexcept {
 }
 
 void Connection::uncount_calls() noexcept {
+  if (streaming_) shared_->streaming.fetch_sub(1, std::memory_order_relaxed);
   shared_->in_flight.fetch_sub(request_.calls, std::memory_order_relaxed);
   if (request_.calls > 1)
     shared_->in_flight_shared.fetch_sub(request_.calls - 1, std::memory_order_relaxed);

@@ -164,6 +164,7 @@ void Connection::advance_until_close(bool at_end) {
 bool Connection::begin_stream() {
   if (sink_->stream_begin(head_)) {
     streaming_ = true;
+    shared_->streaming.fetch_add(1, std::memory_order_relaxed);
     return true;
   }
   held_large_ = true;

@@ -156,6 +156,8 @@ class Shared {
   std::atomic<std::uint32_t> in_flight{0};
   /// How many of them share their connection with another.
   std::atomic<std::uint32_t> in_flight_shared{0};
+  /// Connections whose reply streams to its client: how long they take is up to that one.
+  std::atomic<std::uint32_t> streaming{0};
   std::atomic<std::uint32_t> connecting{0};
   /// Permits of calls that wait for a connection without one being dialled for them.
   std::atomic<std::uint32_t> parked{0};

@@ -48,10 +48,18 @@ TEST_CASE("a window ends with its time and its calls, not before") {
   LimitSample sample{.length = 249ms};
   sample.classes[0] = {19, 0.19};
   CHECK_FALSE(limit.add(sample));
-  CHECK_FALSE(limit.add({.length = 1ms}));
+  CHECK_FALSE(limit.add({.length = 1ms, .in_flight_max = 1}));
   LimitSample last{.length = 0ms};
   last.classes[2] = {1, 0.01};
   CHECK(limit.add(last));
+  CHECK_FALSE(limit.add(last));
+}
+
+TEST_CASE("a pause is no part of the window that follows it") {
+  ConcurrencyLimit limit({});
+  LimitSample last{.length = 1ms};
+  last.classes[0] = {20, 0.2};
+  CHECK_FALSE(limit.add({.length = 10s}));
   CHECK_FALSE(limit.add(last));
 }
 
