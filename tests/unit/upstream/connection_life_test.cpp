@@ -137,6 +137,20 @@ TEST_CASE("time limits: connecting, waiting, and idling") {
   }
 }
 
+TEST_CASE("an idle connection goes before the node lets go of it, as the node announced") {
+  NodeFixture f;
+  FakeSink sink;
+  f.start(sink);
+  Peer node = f.accept();
+  f.request(node);
+  REQUIRE(
+      node.send("HTTP/1.1 200 OK\r\nKeep-Alive: max=100, timeout=1\r\n"
+                "Content-Length: 2\r\n\r\nok"));
+  REQUIRE(f.until([&] { return sink.replies == 1; }));
+  REQUIRE(f.until([&] { return !f.listener->closed.empty(); }));
+  CHECK(f.listener->closed.front() == CloseReason::kIdleTimeout);
+}
+
 TEST_CASE("an address where nobody answers leaves time for the next, which then comes first") {
   // A listener whose queue is full swallows what comes, like a wall that drops packets.
   const ListeningPeer wall(0);

@@ -325,20 +325,6 @@ TEST_CASE("a connection whose calls are blamed by those who read the replies is 
   CHECK(closed(f, CloseReason::kBad) == 1);
 }
 
-TEST_CASE("an idle connection goes before the node lets go of it, as the node announced") {
-  NodeFixture f;
-  FakeSink sink;
-  f.start(sink);
-  Peer node = f.accept();
-  f.request(node);
-  REQUIRE(
-      node.send("HTTP/1.1 200 OK\r\nKeep-Alive: max=100, timeout=1\r\n"
-                "Content-Length: 2\r\n\r\nok"));
-  REQUIRE(f.until([&] { return sink.replies == 1; }));
-  REQUIRE(f.until([&] { return !f.listener->closed.empty(); }));
-  CHECK(closed(f, CloseReason::kIdleTimeout) == 1);
-}
-
 TEST_CASE("when the limit falls, what is above it ends with its call") {
   NodeFixture f;
   FakeSink sinks[3];
