@@ -10,11 +10,9 @@
 #include <deque>
 #include <vector>
 
-#include <sys/epoll.h>
-#include <sys/prctl.h>
-
 #include "load/client.hpp"
 #include "load/histogram.hpp"
+#include "load/open_loop.hpp"
 
 namespace {
 
@@ -33,16 +31,9 @@ class Load {
       : interval_ns_(1e9 / rate),
         calls_(static_cast<std::uint64_t>(rate * seconds)),
         slots_(connections),
-        epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-        head_("POST / HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) +
-              "\r\nContent-Type: application/json\r\nContent-Length: ") {
+        connections_(port) {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
-      slots_[i].fd = connect_loopback(port);
-      set_nonblocking(slots_[i].fd);
-      epoll_event event{};
-      event.events = EPOLLIN;
-      event.data.u64 = i;
-      if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, slots_[i].fd, &event) != 0) die("epoll_ctl");
+      slots_[i].fd = connections_.open(i);
       free_.push_back(i);
     }
   }
@@ -85,28 +76,15 @@ class Load {
     free_.pop_front();
     slot.due_ns = started_ + due(sent_);
     slot.id = ++sent_;
-    const std::string body = call_body(slot.id);
-    out_ = head_;
-    out_.append(std::to_string(body.size())).append("\r\n\r\n").append(body);
-    // A few hundred bytes into an empty socket buffer never block.
-    if (::send(slot.fd, out_.data(), out_.size(), MSG_NOSIGNAL) !=
-        static_cast<ssize_t>(out_.size()))
-      die("send");
+    connections_.send(slot.fd, call_body(slot.id));
   }
 
   void poll(std::uint64_t time) {
-    std::array<epoll_event, 128> events;
     const std::uint64_t next = started_ + due(sent_);
     // With no free connection only an answer can help.
     const bool waits = free_.empty() || sent_ == calls_;
     const std::uint64_t wait = waits ? 100'000'000U : (next > time ? next - time : 0);
-    const timespec timeout{static_cast<time_t>(wait / 1'000'000'000U),
-                           static_cast<long>(wait % 1'000'000'000U)};
-    const int count =
-        ::epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), &timeout, nullptr);
-    if (count < 0 && errno != EINTR) die("epoll_pwait2");
-    for (int i = 0; i < count; ++i)
-      receive(static_cast<std::size_t>(events[static_cast<std::size_t>(i)].data.u64));
+    connections_.wait(wait, [this](std::size_t index) { receive(index); });
   }
 
   void receive(std::size_t index) {
@@ -128,9 +106,7 @@ class Load {
   const double interval_ns_;
   const std::uint64_t calls_;
   std::vector<Slot> slots_;
-  const int epoll_;
-  const std::string head_;
-  std::string out_;
+  Connections connections_;
   std::array<char, 65536> buffer_;
   std::deque<std::size_t> free_;
   Histogram latency_;
@@ -144,8 +120,7 @@ class Load {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // The default slack of 50 us would bunch calls together.
-  ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+  wait_precisely();
   const auto port = static_cast<std::uint16_t>(number_option(argc, argv, "--port", 0));
   const double seconds = std::strtod(option(argc, argv, "--seconds", "1").data(), nullptr);
   const double rate = std::strtod(option(argc, argv, "--rate", "1000").data(), nullptr);

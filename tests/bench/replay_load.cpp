@@ -13,11 +13,9 @@
 #include <fstream>
 #include <vector>
 
-#include <sys/epoll.h>
-#include <sys/prctl.h>
-
 #include "load/client.hpp"
 #include "load/histogram.hpp"
+#include "load/open_loop.hpp"
 
 namespace {
 
@@ -50,12 +48,7 @@ std::vector<Planned> read_calls(const std::string& path) {
 class Replay {
  public:
   Replay(std::uint16_t port, std::size_t connections, std::vector<Planned> calls)
-      : port_(port),
-        calls_(std::move(calls)),
-        latency_us_(calls_.size(), -1),
-        epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-        head_("POST / HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) +
-              "\r\nContent-Type: application/json\r\nContent-Length: ") {
+      : calls_(std::move(calls)), latency_us_(calls_.size(), -1), connections_(port) {
     for (std::size_t i = 0; i < connections; ++i) free_.push_back(open());
   }
 
@@ -91,13 +84,7 @@ class Replay {
 
   std::size_t open() {
     const std::size_t index = slots_.size();
-    Slot& slot = slots_.emplace_back();
-    slot.fd = connect_loopback(port_);
-    set_nonblocking(slot.fd);
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.u64 = index;
-    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, slot.fd, &event) != 0) die("epoll_ctl");
+    slots_.emplace_back().fd = connections_.open(index);
     return index;
   }
 
@@ -116,27 +103,15 @@ class Replay {
     const std::size_t index = take_free();
     Slot& slot = slots_[index];
     slot.call = sent_++;
-    out_ = head_;
-    out_.append(std::to_string(call.body.size())).append("\r\n\r\n").append(call.body);
     late_.record(now_ns() - started_ - call.due_ns);
-    // A few thousand bytes into an empty socket buffer never block.
-    if (::send(slot.fd, out_.data(), out_.size(), MSG_NOSIGNAL) !=
-        static_cast<ssize_t>(out_.size()))
-      die("send");
+    connections_.send(slot.fd, call.body);
   }
 
   void poll(std::uint64_t give_up) {
-    std::array<epoll_event, 128> events;
     const std::uint64_t time = now_ns();
     const std::uint64_t next = sent_ < calls_.size() ? started_ + calls_[sent_].due_ns : give_up;
     const std::uint64_t wait = next > time ? next - time : 0;
-    const timespec timeout{static_cast<time_t>(wait / 1'000'000'000U),
-                           static_cast<long>(wait % 1'000'000'000U)};
-    const int count =
-        ::epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), &timeout, nullptr);
-    if (count < 0 && errno != EINTR) die("epoll_pwait2");
-    for (int i = 0; i < count; ++i)
-      receive(static_cast<std::size_t>(events[static_cast<std::size_t>(i)].data.u64));
+    connections_.wait(wait, [this](std::size_t index) { receive(index); });
   }
 
   void receive(std::size_t index) {
@@ -171,13 +146,10 @@ class Replay {
     slot.fd = -1;
   }
 
-  const std::uint16_t port_;
   const std::vector<Planned> calls_;
   std::vector<std::int64_t> latency_us_;
   std::vector<Slot> slots_;
-  const int epoll_;
-  const std::string head_;
-  std::string out_;
+  Connections connections_;
   std::array<char, 65536> buffer_;
   std::vector<std::size_t> free_;
   Histogram late_;
@@ -190,8 +162,7 @@ class Replay {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // The default slack of 50 us would bunch calls together.
-  ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+  wait_precisely();
   const auto port = static_cast<std::uint16_t>(number_option(argc, argv, "--port", 0));
   auto calls = read_calls(std::string(option(argc, argv, "--calls", "")));
   if (port == 0 || calls.empty()) {
