@@ -3,6 +3,7 @@
 // from it; nothing else lists keys. Rows stand in the order in which people read them; a group's
 // row stands before its members.
 #include "config/key.hpp"
+#include "config/table_check.hpp"
 
 namespace sluice::config {
 namespace {
@@ -385,60 +386,7 @@ constexpr Key kTable[] = {
 };
 // clang-format on
 
-constexpr bool fits(Type type, Stored stored) {
-  switch (type) {
-    case kGroup:
-    case kBlock:
-    case kBlocks:
-      return stored == Stored::kNothing;
-    case kBool:
-      return stored == Stored::kBool;
-    case kCount:
-    case kSize:
-      return stored == Stored::kCount;
-    case kNumber:
-    case kPercent:
-    case kRate:
-      return stored == Stored::kDouble;
-    case kDuration:
-      return stored == Stored::kDuration;
-    case kWord:
-      return stored == Stored::kEnum;
-    case kWords:
-      return stored == Stored::kBits;
-    case kName:
-    case kSlug:
-    case kRoute:
-    case kPath:
-      return stored == Stored::kText;
-    case kSecret:
-      return stored == Stored::kSecret;
-    case kAddress:
-      return stored == Stored::kAddress;
-    case kUrl:
-      return stored == Stored::kUrl || stored == Stored::kMaybeUrl;
-    case kHosts:
-    case kOrigins:
-    case kMethods:
-      return stored == Stored::kTexts;
-    case kCidrs:
-      return stored == Stored::kCidrs;
-    case kHeaders:
-      return stored == Stored::kHeaders;
-  }
-  return false;
-}
-
-consteval bool sound() {
-  for (const Key& key : kTable) {
-    if (!fits(key.type, key.field.stored) || key.at == 0 || key.doc.empty()) return false;
-    // Changes are looked for at top level, and told by name.
-    if (key.reload == Reload::kRestart && (key.at != kRoot || key.secret)) return false;
-    if ((key.type == kWord || key.type == kWords) == key.words.empty()) return false;
-  }
-  return true;
-}
-static_assert(sound(), "a row's type must be that of its member, and every row is explained");
+static_assert(sound(kTable), "a row's type must be that of its member, and every row is explained");
 
 }  // namespace
 
