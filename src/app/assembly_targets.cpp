@@ -56,7 +56,7 @@ std::vector<vitals::ChainTarget> Assembly::vitals(const config::Config& config,
     const config::ChainConfig& chain = config.chains[i];
     vitals::ChainTarget target{.name = spec.name,
                                .hedge = spec.hedge,
-                               .anomalies = static_cast<vitals::Stance>(chain.anomaly.mode),
+                               .anomalies = chain.anomaly.mode,
                                .latency_objective = chain.anomaly.latency_objective,
                                .upstreams = {}};
     for (std::size_t u = 0; u < spec.upstreams.size(); ++u) {
@@ -85,7 +85,7 @@ std::vector<scaler::Target> Assembly::scaler_targets(const config::Config& confi
                                      .step = static_cast<std::uint32_t>(scaler.step),
                                      .interval = scaler.interval,
                                      .cooldown = scaler.cooldown,
-                                     .predict = static_cast<policy::ForecastUse>(scaler.predict),
+                                     .predict = scaler.predict,
                                      .min = static_cast<std::uint32_t>(upstream.pool.min),
                                      .max = static_cast<std::uint32_t>(upstream.pool.max)},
                          .rate_limit = upstream.rate_limit});
@@ -103,7 +103,7 @@ std::vector<limiter::Target> Assembly::limiter_targets(const config::Config& con
       targets.push_back({.chain = snapshot.chains[i].name,
                          .upstream = upstream.name,
                          .shared = snapshot.chains[i].upstreams[u].shared,
-                         .mode = static_cast<limiter::Mode>(upstream.pool.concurrency_limit.mode),
+                         .mode = upstream.pool.concurrency_limit.mode,
                          .min = static_cast<std::uint32_t>(upstream.pool.concurrency_limit.min)});
     }
   }

@@ -36,7 +36,7 @@ void Daemon::collect_limits(metrics::Emitter& emitter) const {
   for (const auto& chain : snapshot_->chains) {
     for (const auto& upstream : chain.upstreams) {
       const limiter::Report report = limiter_.report(*upstream.shared);
-      if (report.mode == limiter::Mode::kOff) continue;
+      if (report.mode == Stance::kOff) continue;
       const auto labels = {std::string_view(chain.name), std::string_view(upstream.name)};
       emitter.gauge(MetricId::kUpstreamConcurrencyLimit, labels, report.limit);
       emitter.gauge(MetricId::kUpstreamConcurrencyInflation, labels, report.inflation);

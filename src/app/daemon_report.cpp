@@ -122,11 +122,9 @@ std::string figures_status(const std::vector<vitals::ClassFigures>& figures) {
 }
 
 std::string limit_status(const limiter::Report& report) {
-  constexpr std::array<std::string_view, 3> kModes = {"off", "observe", "act"};
   return fmt::format(
       R"("concurrency_limit":{{"mode":"{}","limit":{},"inflation":{:.2f},"limiting":{}}})",
-      kModes[static_cast<std::size_t>(report.mode)], report.limit, report.inflation,
-      report.limiting);
+      word(report.mode), report.limit, report.inflation, report.limiting);
 }
 
 std::string upstream_status(const health::UpstreamReport& report, const proxy::UpstreamSpec* spec,
@@ -172,7 +170,7 @@ void Daemon::probed(const std::string& chain, const std::string& upstream,
   if (found == in->upstreams.end()) return;
   found->rate->charge(now(), calls);
   if (!workers_.empty()) {
-    // Each worker has a part of the budget: they take turns.
+    // Each worker has a budget of its own: they take turns.
     probes_charged_ = (probes_charged_ + 1) % workers_.size();
     WorkerThread& turn = *workers_[probes_charged_];
     turn.post([&w = turn.worker(), shared = in->shared, calls] { w.charge_probe(*shared, calls); });
@@ -298,12 +296,11 @@ std::string Daemon::chain_status(const health::ChainReport& report, TimePoint ti
     if (chain != snapshot_->chains.end() && i < chain->upstreams.size())
       spec = &chain->upstreams[i];
     if (i != 0) out += ",";
-    out +=
-        upstream_status(report.upstreams[i], spec, spec != nullptr ? rates_.of(spec->slot) : Rate{},
-                        vitals_.figures(*report.upstreams[i].shared),
-                        limiter_.report(*report.upstreams[i].shared),
-                        foresight_status(*report.upstreams[i].shared),
-                        spec != nullptr ? choices.upstreams[i] : std::string(), time);
+    out += upstream_status(
+        report.upstreams[i], spec, spec != nullptr ? rates_.of(spec->slot) : Rate{},
+        vitals_.figures(*report.upstreams[i].shared), limiter_.report(*report.upstreams[i].shared),
+        foresight_status(*report.upstreams[i].shared),
+        spec != nullptr ? choices.upstreams[i] : std::string(), time);
   }
   return out + "]}";
 }

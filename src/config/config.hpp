@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/stance.hpp"
 #include "config/address.hpp"
 #include "config/secret.hpp"
 #include "config/url.hpp"
@@ -31,8 +32,6 @@ enum class Strategy : std::uint8_t {
   kAffinity,
 };
 enum class ScalerMode : std::uint8_t { kOff, kThreshold, kSized };
-/// How far a feature that acts on its own may go.
-enum class Stance : std::uint8_t { kOff, kObserve, kAct };
 enum class Priority : std::uint8_t { kCritical, kHigh, kNormal, kLow };
 enum class EventLevel : std::uint8_t { kInfo, kWarn, kError };
 enum class LogLevel : std::uint8_t { kTrace, kDebug, kInfo, kWarn, kError, kOff };

@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "base/stance.hpp"
+
 namespace sluice::config {
 
 /// One allowed word of a key. Words of the contract that this build does not have are known, and
@@ -19,14 +21,15 @@ inline constexpr std::array kSchemes{
     Word{"http"}, Word{"https"}, Word{"ws", false}, Word{"wss", false}, Word{"ipc", false},
 };
 inline constexpr std::array kStrategies{
-    Word{"round-robin"},    Word{"least-connections"},
-    Word{"weighted"},       Word{"latency-based"},
-    Word{"random"},         Word{"p2c"},
-    Word{"peak-ewma"},      Word{"adaptive"},
-    Word{"learned"}, Word{"affinity"},
+    Word{"round-robin"}, Word{"least-connections"},
+    Word{"weighted"},    Word{"latency-based"},
+    Word{"random"},      Word{"p2c"},
+    Word{"peak-ewma"},   Word{"adaptive"},
+    Word{"learned"},     Word{"affinity"},
 };
 inline constexpr std::array kScalerModes{Word{"off"}, Word{"threshold"}, Word{"sized"}};
-inline constexpr std::array kStances{Word{"off"}, Word{"observe"}, Word{"act"}};
+inline constexpr std::array kStances{Word{kStanceWords[0]}, Word{kStanceWords[1]},
+                                     Word{kStanceWords[2]}};
 inline constexpr std::array kPriorities{Word{"critical"}, Word{"high"}, Word{"normal"},
                                         Word{"low"}};
 inline constexpr std::array kLogLevels{Word{"trace"}, Word{"debug"}, Word{"info"},

@@ -28,12 +28,12 @@ class Limiter::Watched {
   [[nodiscard]] const upstream::ClassBoard* board() const noexcept { return board_; }
 
   void set(Target target, TimePoint now) {
-    const bool begins = target_.mode == Mode::kOff && target.mode != Mode::kOff;
+    const bool begins = target_.mode == Stance::kOff && target.mode != Stance::kOff;
     const bool same_pools = target.shared == target_.shared;
     target_ = std::move(target);
     if (!same_pools) held_back_ = target_.shared->held_back.load(kRelaxed);
     if (begins) begin(now);
-    if (target_.mode == Mode::kOff) policy_.reset();
+    if (target_.mode == Stance::kOff) policy_.reset();
     if (policy_) policy_->set_bounds(min(), max());
   }
 
@@ -50,7 +50,7 @@ class Limiter::Watched {
   }
 
   void publish(Observer& observer, TimePoint now) {
-    const bool acts = target_.mode == Mode::kAct;
+    const bool acts = target_.mode == Stance::kAct;
     target_.shared->limiting.store(acts && limiting(now), kRelaxed);
     const std::uint32_t streaming = target_.shared->streaming.load(kRelaxed);
     const std::uint32_t limit = acts ? std::min(policy_->limit() + streaming, max()) : max();
@@ -60,7 +60,7 @@ class Limiter::Watched {
   }
 
   [[nodiscard]] Report report() const noexcept {
-    if (!policy_) return {.mode = Mode::kOff, .limit = max()};
+    if (!policy_) return {.mode = Stance::kOff, .limit = max()};
     return {.mode = target_.mode,
             .limit = policy_->limit(),
             .inflation = policy_->inflation(),
@@ -80,7 +80,7 @@ class Limiter::Watched {
 
   void begin(TimePoint now) {
     board_ = &target_.shared->classes();
-    if (target_.mode == Mode::kOff) return;
+    if (target_.mode == Stance::kOff) return;
     policy_.emplace(policy::ConcurrencyLimit::Options{.min = min(), .max = max()});
     read_at_ = now;
     in_flight_max_ = 0;
@@ -94,7 +94,7 @@ class Limiter::Watched {
 
   policy::LimitSample sample(TimePoint now) noexcept {
     policy::LimitSample sample;
-    sample.enforced = target_.mode == Mode::kAct;
+    sample.enforced = target_.mode == Stance::kAct;
     sample.length = now - std::exchange(read_at_, now);
     for (std::size_t k = 0; k < read_.size(); ++k) {
       const auto totals = board_->totals(k);
@@ -113,10 +113,9 @@ class Limiter::Watched {
   void follow_episode(Observer& observer, TimePoint now) {
     const auto tell = [&](bool begun, Duration lasted) {
       const Report found = report();
-      observer.limiting(target_, {.begun = begun,
-                                  .limit = found.limit,
-                                  .inflation = found.inflation,
-                                  .lasted = lasted});
+      observer.limiting(
+          target_,
+          {.begun = begun, .limit = found.limit, .inflation = found.inflation, .lasted = lasted});
     };
     if (limiting(now)) {
       last_limiting_ = now;

@@ -6,19 +6,18 @@
 #include <string>
 #include <vector>
 
+#include "base/stance.hpp"
 #include "policy/concurrency_limit.hpp"
 #include "upstream/shared.hpp"
 
 namespace sluice::limiter {
-
-enum class Mode : std::uint8_t { kOff, kObserve, kAct };
 
 /// One upstream whose calls in flight are limited.
 struct Target {
   std::string chain;
   std::string upstream;
   std::shared_ptr<upstream::Shared> shared;
-  Mode mode = Mode::kOff;
+  Stance mode = Stance::kOff;
   /// Never limited to fewer, nor to more than its connections_max.
   std::uint32_t min = 4;
 };
@@ -43,7 +42,7 @@ class Observer {
 };
 
 struct Report {
-  Mode mode = Mode::kOff;
+  Stance mode = Stance::kOff;
   /// What was found, whether or not it is enforced; connections_max when off.
   std::uint32_t limit = 0;
   /// Response times to what they are when nothing queues.

@@ -127,7 +127,7 @@ ScaleStep ScalePlan::plan(const ScaleSample& sample, TimePoint now) {
   Wish with_forecast = reactive;
   if (const double ahead = foreseen(sample, now); ahead > reactive.connections)
     with_forecast = {ahead, ScaleReason::kForecast};
-  const bool act = options_.predict == ForecastUse::kAct;
+  const bool act = options_.predict == Stance::kAct;
   const Wish wanted = bounded(act ? with_forecast : reactive, sample);
   ScaleStep step{.ahead = whole(bounded(with_forecast, sample).connections)};
   const std::uint32_t goal = whole(wanted.connections);
@@ -154,7 +154,7 @@ ScaleStep ScalePlan::plan(const ScaleSample& sample, TimePoint now) {
 }
 
 double ScalePlan::foreseen(const ScaleSample& sample, TimePoint now) {
-  if (options_.predict == ForecastUse::kOff || options_.mode == ScaleMode::kOff) return 0;
+  if (options_.predict == Stance::kOff || options_.mode == ScaleMode::kOff) return 0;
   const double ahead = sample.forecast.value_or(0);
   if (ahead >= foreseen_ || now >= foreseen_until_) {
     foreseen_ = ahead;

@@ -10,12 +10,11 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/stance.hpp"
 
 namespace sluice::policy {
 
 enum class ScaleMode : std::uint8_t { kOff, kThreshold, kSized };
-/// What a forecast is used for.
-enum class ForecastUse : std::uint8_t { kOff, kObserve, kAct };
 
 struct ScaleOptions {
   ScaleMode mode = ScaleMode::kThreshold;
@@ -26,7 +25,7 @@ struct ScaleOptions {
   Duration interval = std::chrono::milliseconds(250);
   /// After growing nothing shrinks for so long; the measure of all that shrinks.
   Duration cooldown = std::chrono::seconds(10);
-  ForecastUse predict = ForecastUse::kOff;
+  Stance predict = Stance::kOff;
   std::uint32_t min = 1;
   std::uint32_t max = 64;
 

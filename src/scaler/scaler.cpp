@@ -95,7 +95,7 @@ class Scaler::Watched {
 
   /// What an earlier configuration has taught it stays.
   void begin_forecast() {
-    if (target_.options.predict == policy::ForecastUse::kOff) {
+    if (target_.options.predict == Stance::kOff) {
       forecast_.reset();
     } else if (forecast_ == nullptr) {
       forecast_ = std::make_unique<policy::LoadForecast>();

@@ -8,14 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "base/stance.hpp"
 #include "policy/hedge.hpp"
 #include "policy/latency_histogram.hpp"
 #include "upstream/shared.hpp"
 #include "vitals/chain_watch.hpp"
 
 namespace sluice::vitals {
-
-enum class Stance : std::uint8_t { kOff, kObserve, kAct };
 
 struct UpstreamTarget {
   std::string name;

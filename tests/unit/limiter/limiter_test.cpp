@@ -26,13 +26,13 @@ struct Told final : Observer {
 std::shared_ptr<upstream::Shared> make_shared(std::uint32_t connections_max) {
   upstream::Options options;
   options.connections_max = connections_max;
-  return std::make_shared<upstream::Shared>(options, nullptr,
-                                            std::make_shared<upstream::Ceiling>(), 2);
+  return std::make_shared<upstream::Shared>(options, nullptr, std::make_shared<upstream::Ceiling>(),
+                                            2);
 }
 
 /// A node that works on so many calls at once, 10 ms each; the others wait there.
 struct Scene {
-  explicit Scene(Mode to = Mode::kAct) : mode(to) { watch(); }
+  explicit Scene(Stance to = Stance::kAct) : mode(to) { watch(); }
 
   void watch() {
     limiter.watch({{.chain = "main", .upstream = "a", .shared = shared, .mode = mode, .min = min}},
@@ -72,7 +72,7 @@ struct Scene {
   Limiter limiter{told};
   std::shared_ptr<upstream::Shared> shared = make_shared(64);
   TimePoint now{1h};
-  Mode mode = Mode::kAct;
+  Stance mode = Stance::kAct;
   std::uint32_t min = 4;
   std::uint32_t places = 16;
   double service_s = 0.01;
@@ -113,7 +113,7 @@ TEST_CASE("the limit falls to what the node works on at once, and is back when t
 }
 
 TEST_CASE("without acting the limit is found, and nobody is held to it") {
-  Scene scene(Mode::kObserve);
+  Scene scene(Stance::kObserve);
   scene.run(5s, 4);
   scene.run(8s, 64);
   CHECK(scene.shared->limit.load() == 64);
@@ -127,7 +127,7 @@ TEST_CASE("without acting the limit is found, and nobody is held to it") {
 }
 
 TEST_CASE("switched off there is the configured maximum") {
-  Scene scene(Mode::kOff);
+  Scene scene(Stance::kOff);
   scene.run(5s, 4);
   scene.run(8s, 200);
   CHECK(scene.shared->limit.load() == 64);
@@ -201,18 +201,18 @@ TEST_CASE("a reload keeps what was learned of the node, within the new bounds") 
   scene.min = 40;
   scene.reload(64);
   CHECK(scene.shared->limit.load() == 40);
-  scene.mode = Mode::kObserve;
+  scene.mode = Stance::kObserve;
   scene.watch();
   CHECK(scene.shared->limit.load() == 64);
   CHECK(scene.limiter.report(*scene.shared).limit == 40);
-  scene.mode = Mode::kAct;
+  scene.mode = Stance::kAct;
   scene.watch();
   CHECK(scene.shared->limit.load() == 40);
-  scene.mode = Mode::kOff;
+  scene.mode = Stance::kOff;
   scene.watch();
   CHECK(scene.shared->limit.load() == 64);
   CHECK_FALSE(scene.told.episodes.back().begun);
-  scene.mode = Mode::kAct;
+  scene.mode = Stance::kAct;
   scene.watch();
   CHECK(scene.shared->limit.load() == 64);
   scene.reload(8);

@@ -140,20 +140,19 @@ TEST_CASE("a limit that falls is followed at once, as an order is, and both may 
 }
 
 TEST_CASE("a forecast: observed it changes nothing, acted on it adds") {
-  for (const ForecastUse use : {ForecastUse::kOff, ForecastUse::kObserve, ForecastUse::kAct}) {
+  for (const Stance use : {Stance::kOff, Stance::kObserve, Stance::kAct}) {
     Planned p({.mode = ScaleMode::kSized, .predict = use, .max = 500});
     const ScaleStep step = p.step(4, 4, 1, {.forecast = 100});
-    CHECK(step.target == (use == ForecastUse::kAct ? 100U : 8U));
-    CHECK(step.ahead == (use == ForecastUse::kOff ? 8U : 100U));
-    CHECK(step.reason ==
-          (use == ForecastUse::kAct ? ScaleReason::kForecast : ScaleReason::kDemand));
+    CHECK(step.target == (use == Stance::kAct ? 100U : 8U));
+    CHECK(step.ahead == (use == Stance::kOff ? 8U : 100U));
+    CHECK(step.reason == (use == Stance::kAct ? ScaleReason::kForecast : ScaleReason::kDemand));
     // One that is lower than what is needed now takes nothing away.
     CHECK(p.run(10s, 16, 16, {.forecast = 1}).target >= 24);
   }
 }
 
 TEST_CASE("a forecast holds for a second after its moment, and a higher one at once") {
-  Planned p({.mode = ScaleMode::kSized, .predict = ForecastUse::kAct, .max = 500});
+  Planned p({.mode = ScaleMode::kSized, .predict = Stance::kAct, .max = 500});
   CHECK(p.step(1, 1, 1, {.forecast = 30}).target == 30);
   CHECK(p.step(1, 1, 30, {.forecast = 5}).target == 30);
   CHECK(p.step(1, 1, 30, {.forecast = 40}).target == 40);
@@ -163,8 +162,7 @@ TEST_CASE("a forecast holds for a second after its moment, and a higher one at o
 }
 
 TEST_CASE("what is opened ahead of a burst goes to the workers where bursts came") {
-  Planned p({.mode = ScaleMode::kSized, .cooldown = 1s, .predict = ForecastUse::kAct, .max = 500},
-            3);
+  Planned p({.mode = ScaleMode::kSized, .cooldown = 1s, .predict = Stance::kAct, .max = 500}, 3);
   p.samples = {{}, {.busy = 1, .peak = 20}, {.peak = 10}};
   ScaleSample sample;
   sample.workers = p.samples;
@@ -207,7 +205,7 @@ TEST_CASE("shares follow who needs them, and sum up to the target") {
 TEST_CASE("whatever is sampled: within the bounds, shared out whole, never above a limit") {
   sluice::test::check_property("plan", [](const std::vector<std::uint32_t>& draws, bool threshold) {
     const ScaleOptions options{.mode = threshold ? ScaleMode::kThreshold : ScaleMode::kSized,
-                               .predict = ForecastUse::kAct,
+                               .predict = Stance::kAct,
                                .min = 2,
                                .max = 40};
     ScalePlan plan(options, 3);

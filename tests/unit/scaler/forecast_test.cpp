@@ -11,7 +11,6 @@ namespace sluice::scaler {
 namespace {
 
 using namespace std::chrono_literals;
-using policy::ForecastUse;
 using policy::ScaleReason;
 
 constexpr std::uint32_t kBurst = 40;
@@ -20,7 +19,7 @@ constexpr Duration kBlock = 12s;
 
 /// One upstream of one worker whose pool has at once what it is told to have.
 struct Scene : Observer {
-  explicit Scene(ForecastUse use) {
+  explicit Scene(Stance use) {
     shared = node();
     options.mode = policy::ScaleMode::kSized;
     options.predict = use;
@@ -96,7 +95,7 @@ struct Scene : Observer {
 };
 
 TEST_CASE("act: once two blocks were seen connections are there before the burst") {
-  Scene scene(ForecastUse::kAct);
+  Scene scene(Stance::kAct);
   scene.blocks(1);
   scene.to_before_burst();
   CHECK(scene.told < 10);
@@ -120,7 +119,7 @@ TEST_CASE("act: once two blocks were seen connections are there before the burst
 }
 
 TEST_CASE("observe: the forecast is the same, and nothing is done about it") {
-  Scene scene(ForecastUse::kObserve);
+  Scene scene(Stance::kObserve);
   scene.blocks(8);
   scene.to_before_burst();
   scene.run(450ms, Scene::by_block);
@@ -132,21 +131,21 @@ TEST_CASE("observe: the forecast is the same, and nothing is done about it") {
 }
 
 TEST_CASE("off: nothing is kept and nothing is shown") {
-  Scene scene(ForecastUse::kOff);
+  Scene scene(Stance::kOff);
   scene.blocks(8);
   CHECK_FALSE(scene.scaler.foresight(*scene.shared));
   CHECK_FALSE(scene.scaler.report().front().foresight);
 }
 
 TEST_CASE("a reload keeps what was learned, with another pool too, unless it switches it off") {
-  Scene scene(ForecastUse::kObserve);
+  Scene scene(Stance::kObserve);
   scene.blocks(8);
   scene.to_before_burst();
   SECTION("the same pool") {
     scene.watch();
   }
   SECTION("another pool, and now acted upon") {
-    scene.options.predict = ForecastUse::kAct;
+    scene.options.predict = Stance::kAct;
     scene.shared = Scene::node();
     scene.watch();
     scene.run(450ms, Scene::by_block);
@@ -154,9 +153,9 @@ TEST_CASE("a reload keeps what was learned, with another pool too, unless it swi
     return;
   }
   SECTION("off and on") {
-    scene.options.predict = ForecastUse::kOff;
+    scene.options.predict = Stance::kOff;
     scene.watch();
-    scene.options.predict = ForecastUse::kObserve;
+    scene.options.predict = Stance::kObserve;
     scene.watch();
     scene.run(450ms, Scene::by_block);
     CHECK_FALSE(scene.foresight().connections);
@@ -167,7 +166,7 @@ TEST_CASE("a reload keeps what was learned, with another pool too, unless it swi
 }
 
 TEST_CASE("act: where nothing repeats the forecast stands aside") {
-  Scene scene(ForecastUse::kAct);
+  Scene scene(Stance::kAct);
   // Bursts whose distances never come back.
   int step = 0;
   TimePoint next = scene.now;
@@ -184,7 +183,7 @@ TEST_CASE("act: where nothing repeats the forecast stands aside") {
 }
 
 TEST_CASE("act: the time that many slow handshakes take is looked ahead, and bounds hold") {
-  Scene scene(ForecastUse::kAct);
+  Scene scene(Stance::kAct);
   for (int i = 0; i < 200; ++i) scene.shared->observe_handshake(400ms);
   scene.blocks(8);
   // Some forty at eight at once.
@@ -202,7 +201,7 @@ TEST_CASE("act: the time that many slow handshakes take is looked ahead, and bou
 TEST_CASE("demand is what was asked for: calls that wait count, a backlog only so far") {
   const auto steady = [](TimePoint) { return kCalm; };
   const auto foreseen = [&](Scene& scene) { return scene.foresight().connections.value_or(0); };
-  Scene scene(ForecastUse::kObserve);
+  Scene scene(Stance::kObserve);
   const auto bursts_wait = [&](TimePoint t) {
     scene.waiting = Scene::by_block(t) == kBurst ? 25 : 0;
     return steady(t);
