@@ -5,31 +5,15 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
-#include <cstdint>
 #include <cstring>
 #include <string_view>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
+#include "jsonrpc/bytes.hpp"
 
 namespace sluice::ethereum::scan {
 
-[[nodiscard]] inline const char* skip_space(const char* p, const char* end) noexcept {
-  while (p != end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')) ++p;
-  return p;
-}
-
-/// Bytes that hold a quote or a backslash get their top bit set; the lowest set bit is exact (after
-/// Mycroft 1987).
-[[nodiscard]] constexpr std::uint64_t quote_or_escape(std::uint64_t eight) noexcept {
-  constexpr std::uint64_t kOnes = 0x0101010101010101ULL;
-  const std::uint64_t quote = eight ^ (kOnes * '"');
-  const std::uint64_t escape = eight ^ (kOnes * '\\');
-  return (((quote - kOnes) & ~quote) | ((escape - kOnes) & ~escape)) & (kOnes << 7);
-}
+using jsonrpc::skip_space;
 
 /// Within a string, from any byte that no backslash precedes to behind the closing quote; for long
 /// strings.
@@ -47,41 +31,13 @@ namespace sluice::ethereum::scan {
 }
 
 /// From an opening quote to just behind the closing one. Keys, addresses and hashes are short, so
-/// that a call of memchr for each would take longer than looking at sixteen or eight bytes a time;
-/// calldata is long and gets it.
+/// that a call of memchr for each would take longer; calldata is long and gets it.
 [[nodiscard]] inline const char* skip_string(const char* p, const char* end) noexcept {
-  constexpr int kSteps = 10;
+  constexpr std::ptrdiff_t kShort = 160;
   ++p;
-#if defined(__SSE2__)
-  for (int step = 0; step < kSteps && end - p >= 16; ++step) {
-    __m128i bytes;
-    std::memcpy(&bytes, p, sizeof bytes);
-    const __m128i either = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
-                                        _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
-    const auto hits = static_cast<unsigned>(_mm_movemask_epi8(either));
-    if (hits == 0) {
-      p += 16;
-      continue;
-    }
-    p += std::countr_zero(hits);
-    return *p == '"' ? p + 1 : skip_long_string(p, end);
-  }
-#endif
-  if constexpr (std::endian::native == std::endian::little) {
-    for (int step = 0; step < kSteps && end - p >= 8; ++step) {
-      std::uint64_t eight;
-      std::memcpy(&eight, p, sizeof eight);
-      const std::uint64_t hits = quote_or_escape(eight);
-      if (hits == 0) {
-        p += 8;
-        continue;
-      }
-      p += std::countr_zero(hits) / 8;
-      if (*p == '"') return p + 1;
-      break;
-    }
-  }
-  return skip_long_string(p, end);
+  const char* const near = p + std::min(end - p, kShort);
+  p = jsonrpc::plain_run(p, near);
+  return p != near && *p == '"' ? p + 1 : skip_long_string(p, end);
 }
 
 [[nodiscard]] inline const char* skip_container(const char* p, const char* end) noexcept {

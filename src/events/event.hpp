@@ -170,8 +170,7 @@ struct Limiting {
   std::uint64_t limit = 0;
   double inflation = 0;
   [[nodiscard]] constexpr std::array<log::Field, 4> fields() const {
-    return {
-        {{"chain", chain}, {"upstream", upstream}, {"limit", limit}, {"inflation", inflation}}};
+    return {{{"chain", chain}, {"upstream", upstream}, {"limit", limit}, {"inflation", inflation}}};
   }
 };
 

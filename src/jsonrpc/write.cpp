@@ -7,6 +7,7 @@
 
 #include "base/parts.hpp"
 #include "jsonrpc/bytes.hpp"
+#include "jsonrpc/envelope_words.hpp"
 #include "jsonrpc/utf8.hpp"
 
 namespace sluice::jsonrpc {
@@ -69,24 +70,20 @@ void append_escaped(std::string& out, std::string_view text) {
 
 void append_request(std::string& out, std::uint64_t id, std::string_view method,
                     std::string_view params) {
-  constexpr std::string_view kId = R"({"jsonrpc":"2.0","id":)";
-  constexpr std::string_view kMethod = R"(,"method":")";
-  const std::string_view before = params.empty() ? R"(")" : R"(","params":)";
+  const std::string_view before = params.empty() ? R"(")" : kBeforeParams;
   const char* const end = method.data() + method.size();
   if (plain_run(method.data(), end) == end) {
-    append_parts(out, kId, Decimal(id), kMethod, method, before, params, "}");
+    append_parts(out, kBeforeId, Decimal(id), kBeforeMethod, method, before, params, kClose);
     return;
   }
-  append_parts(out, kId, Decimal(id), kMethod);
+  append_parts(out, kBeforeId, Decimal(id), kBeforeMethod);
   append_escaped(out, method);
-  append_parts(out, before, params, "}");
+  append_parts(out, before, params, kClose);
 }
 
 void append_error(std::string& out, std::string_view id_raw, int code, std::string_view message,
                   std::string_view data_raw) {
-  out.append(R"({"jsonrpc":"2.0","id":)");
-  out.append(id_raw);
-  out.append(R"(,"error":{"code":)");
+  append_parts(out, kBeforeId, id_raw, kBeforeError, R"({"code":)");
   append_integer(out, code);
   out.append(R"(,"message":")");
   append_escaped(out, message);

@@ -8,8 +8,8 @@
 
 #include "base/log.hpp"
 #include "ethereum/hex.hpp"
+#include "jsonrpc/envelope_words.hpp"
 #include "jsonrpc/write.hpp"
-#include "proxy/envelope.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/filter_id.hpp"
 #include "proxy/hedge.hpp"
@@ -147,7 +147,8 @@ bool Call::answer_locally() {
 }
 
 void Call::answer(std::string_view result) {
-  const std::array<std::string_view, 5> pieces = {kEnvelope, id_, kResult, result, kClose};
+  const std::array<std::string_view, 5> pieces = {jsonrpc::kBeforeId, id_, jsonrpc::kBeforeResult,
+                                                  result, jsonrpc::kClose};
   finish(CallOutcome::kLocal, pieces, 200, 0);
 }
 

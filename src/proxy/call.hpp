@@ -162,9 +162,10 @@ class Call final : public upstream::AttemptSink,
   void wait_timed_out(TimePoint now);
   void no_upstream();
 
-  void end(Attempt& attempt, std::size_t outcome, policy::Ended ended, TimePoint now);
+  /// Returns what the node needed.
+  Duration end(Attempt& attempt, std::size_t outcome, policy::Ended ended, TimePoint now);
   /// The same for the latest, whose time the call has waited for.
-  void account_attempt(std::size_t outcome, policy::Ended ended, TimePoint now);
+  Duration account_attempt(std::size_t outcome, policy::Ended ended, TimePoint now);
   [[nodiscard]] policy::PickContext pick_context(TimePoint now) const;
   [[nodiscard]] policy::CallFeatures features() const;
   void judge_outcome(TimePoint now);
@@ -189,7 +190,7 @@ class Call final : public upstream::AttemptSink,
     std::string_view result;
     Duration took{0};
   };
-  [[nodiscard]] Seen seen(TimePoint now) const noexcept;
+  [[nodiscard]] Seen seen(Duration took) const noexcept;
   void learn(const Seen& seen, TimePoint now);
   /// Returns how the attempt ended for the strategy.
   policy::Ended learn_failure(const Attempt& attempt, const upstream::Failure& failure,

@@ -44,8 +44,7 @@ void Call::on_failure(const upstream::Failure& failure) {
   const TimePoint time = now();
   using Kind = upstream::Failure::Kind;
   if (!failure.maybe_sent) attempt_.underway.not_reached();
-  account_attempt(attempt_outcome(failure.kind),
-                  learn_failure(attempt_, failure, time), time);
+  account_attempt(attempt_outcome(failure.kind), learn_failure(attempt_, failure, time), time);
   if (failure.kind == Kind::kTooLarge) {
     // The limit is ours: no fault of the node's, and another one's reply would be no smaller.
     deliver_error_after(failure);
@@ -103,9 +102,8 @@ bool Call::had_fair_time(const Attempt& attempt, upstream::Failure::Kind kind,
   const upstream::Shared& shared = *chain().spec->upstreams[attempt.upstream].shared;
   if (kind == Kind::kConnectTimeout) return took >= shared.options().connect_timeout;
   // The wait for its connection was taken from the time that was meant for it.
-  const Duration meant =
-      exchange_.snapshot().limits.attempt_timeout -
-      std::min(attempt.sent - attempt.started, shared.options().connect_timeout);
+  const Duration meant = exchange_.snapshot().limits.attempt_timeout -
+                         std::min(attempt.sent - attempt.started, shared.options().connect_timeout);
   if (kind != Kind::kTimeout || took >= meant) return true;
   if (method_->cost > ethereum::CostClass::kMedium) return false;
   const Duration mean = std::chrono::nanoseconds(shared.latency_ns.load(std::memory_order_relaxed));

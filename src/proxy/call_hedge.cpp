@@ -111,12 +111,12 @@ void Call::on_hedge_reply(Hedge& hedge) {
   if (poor && first_under_way()) {
     const TimePoint time = exchange_.worker().loop().recent();
     count_hedge(HedgeOutcome::kFailed);
-    end(hedge.attempt(), attempt_outcome(outcome), ended(outcome), time);
+    const Duration took = end(hedge.attempt(), attempt_outcome(outcome), ended(outcome), time);
     learn({.upstream = hedge.attempt().upstream,
            .outcome = outcome,
            .retry_after_s = hedge.head().retry_after_s,
            .result = hedge.reply().result,
-           .took = hedge.attempt().took(time)},
+           .took = took},
           time);
     // Should the first fail, this is better than nothing.
     keep_reply(hedge.reply(), outcome, hedge.attempt().upstream);
@@ -139,8 +139,7 @@ void Call::on_hedge_failure(Hedge& hedge, const upstream::Failure& failure) {
   const TimePoint time = now();
   count_hedge(HedgeOutcome::kFailed);
   Attempt& attempt = hedge.attempt();
-  end(attempt, attempt_outcome(failure.kind),
-      learn_failure(attempt, failure, time), time);
+  end(attempt, attempt_outcome(failure.kind), learn_failure(attempt, failure, time), time);
 }
 
 void Call::drop_hedge() {

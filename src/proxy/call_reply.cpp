@@ -5,8 +5,8 @@
 
 #include "ethereum/hex.hpp"
 #include "ethereum/transaction_hash.hpp"
+#include "jsonrpc/envelope_words.hpp"
 #include "proxy/call.hpp"
-#include "proxy/envelope.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/filter_id.hpp"
 #include "proxy/upstream_batch.hpp"
@@ -52,20 +52,24 @@ bool Call::judge(const upstream::ReplyHead& head, std::string_view body) {
   return sound;
 }
 
-void Call::end(Attempt& attempt, std::size_t outcome, policy::Ended ended, TimePoint now) {
+Duration Call::end(Attempt& attempt, std::size_t outcome, policy::Ended ended, TimePoint now) {
   const Duration took = attempt.took(now);
   chain().balancer->finished(attempt.ticket, ended, now, took);
   attempt.ticket.stats = nullptr;
+  // How long a stream takes is up to its client as much as to the node.
+  if (ended == policy::Ended::kOk && !stream_begun_)
+    attempt.underway.node_took(took, attempt.batched);
   // What all calls of an upstream batch met counts once.
   attempt.underway.end(attempt.echo ? policy::Ended::kCancelled : ended, took, now,
                        exchange_.worker().random());
   exchange_.worker().metrics().attempt_finished(chain().spec->upstreams[attempt.upstream].slot,
                                                 outcome, now - attempt.started);
+  return took;
 }
 
-void Call::account_attempt(std::size_t outcome, policy::Ended ended, TimePoint now) {
-  end(attempt_, outcome, ended, now);
+Duration Call::account_attempt(std::size_t outcome, policy::Ended ended, TimePoint now) {
   upstream_time_ += now - attempt_.started;
+  return end(attempt_, outcome, ended, now);
 }
 
 void Call::on_batched_reply(const upstream::ReplyHead& head, const jsonrpc::ReplyView& reply,
@@ -86,11 +90,9 @@ void Call::on_reply() {
   const TimePoint time = exchange_.worker().loop().recent();
   const ethereum::Action& action = ethereum::action(outcome_);
   if (!action.counts_as_failure && !action.throttled) attempt_.underway.answered();
-  if (action.counts_as_success)
-    attempt_.underway.node_took(attempt_.took(time), attempt_.batched);
-  account_attempt(attempt_outcome(outcome_), ended(outcome_), time);
+  const Duration took = account_attempt(attempt_outcome(outcome_), ended(outcome_), time);
   // What all calls of an upstream batch met counts once.
-  if (!attempt_.echo) learn(seen(time), time);
+  if (!attempt_.echo) learn(seen(took), time);
   judge_outcome(time);
 }
 
@@ -105,12 +107,12 @@ ethereum::Outcome Call::classify(const upstream::ReplyHead& head,
                                        .result = view.valid ? view.result : std::string_view()});
 }
 
-Call::Seen Call::seen(TimePoint now) const noexcept {
+Call::Seen Call::seen(Duration took) const noexcept {
   return {.upstream = attempt_.upstream,
           .outcome = outcome_,
           .retry_after_s = head_.retry_after_s,
           .result = view_.result,
-          .took = attempt_.took(now)};
+          .took = took};
 }
 
 void Call::learn(const Seen& seen, TimePoint now) {
@@ -195,8 +197,8 @@ void Call::judge_outcome(TimePoint now) {
 void Call::keep_reply(const jsonrpc::ReplyView& reply, ethereum::Outcome outcome,
                       std::uint32_t upstream) {
   if (!reply.valid) return;
-  const bool better = kept_error_.empty() || ethereum::send_error_rank(outcome) >
-                                                 ethereum::send_error_rank(kept_outcome_);
+  const bool better = kept_error_.empty() ||
+                      ethereum::send_error_rank(outcome) > ethereum::send_error_rank(kept_outcome_);
   if (!better) return;
   kept_error_.assign(reply.is_error ? reply.error : reply.result);
   kept_is_error_ = reply.is_error;
@@ -221,8 +223,9 @@ void Call::deliver() {
     minted = encode_filter_id(value, chain().spec->upstreams[attempt_.upstream].filter_tag);
     if (minted) value = *minted;
   }
-  const std::array<std::string_view, 5> pieces = {kEnvelope, id_.empty() ? "null" : id_,
-                                                  is_error ? kError : kResult, value, kClose};
+  const std::array<std::string_view, 5> pieces = {
+      jsonrpc::kBeforeId, id_.empty() ? "null" : id_,
+      is_error ? jsonrpc::kBeforeError : jsonrpc::kBeforeResult, value, jsonrpc::kClose};
   const bool reverted = outcome_ == ethereum::Outcome::kRevert;
   const CallOutcome outcome = reverted   ? CallOutcome::kRevert
                               : is_error ? CallOutcome::kUpstreamError
@@ -239,8 +242,8 @@ bool Call::deliver_accepted() {
   std::string text = "\"0x";
   ethereum::append_hex(text, *hash);
   text += "\"";
-  const std::array<std::string_view, 5> pieces = {kEnvelope, id_.empty() ? "null" : id_, kResult,
-                                                  text, kClose};
+  const std::array<std::string_view, 5> pieces = {jsonrpc::kBeforeId, id_.empty() ? "null" : id_,
+                                                  jsonrpc::kBeforeResult, text, jsonrpc::kClose};
   finish(CallOutcome::kOk, pieces, 200, 0);
   return true;
 }

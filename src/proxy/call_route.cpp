@@ -172,8 +172,8 @@ void Call::begin(Attempt& attempt, std::uint32_t upstream, TimePoint now) {
   attempt.wire_id = worker.next_wire_id();
   attempt.started = attempt.sent = now;
   attempt.ticket = chain().balancer->started(upstream, &shared.stats(), pick_context(now));
-  attempt.underway.start(shared.classes(), worker.index(),
-                         static_cast<std::size_t>(method_->klass), now);
+  attempt.underway.start(shared.classes(), worker.index(), static_cast<std::size_t>(method_->klass),
+                         now);
   attempt.calls = 1;
   attempt.left = attempt.batched = attempt.echo = false;
 }

@@ -3,8 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "jsonrpc/envelope_words.hpp"
 #include "proxy/call.hpp"
-#include "proxy/envelope.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/filter_id.hpp"
 #include "proxy/worker.hpp"
@@ -35,7 +35,8 @@ bool Call::stream_data(std::string_view bytes) {
     drop_hedge();
     const bool is_error = step.member == jsonrpc::ReplyStream::Member::kError;
     outcome_ = is_error ? ethereum::Outcome::kUnknownError : ethereum::Outcome::kOk;
-    const std::array<std::string_view, 3> prefix = {kEnvelope, id_, is_error ? kError : kResult};
+    const std::array<std::string_view, 3> prefix = {
+        jsonrpc::kBeforeId, id_, is_error ? jsonrpc::kBeforeError : jsonrpc::kBeforeResult};
     exchange_.responder().stream_begin(
         {.status = 200, .headers = exchange_.headers(*this, now()), .body = prefix}, *this);
     if (done_) return false;
@@ -55,8 +56,7 @@ void Call::cut_stream() {
 void Call::on_bad_stream() {
   const TimePoint time = now();
   outcome_ = ethereum::Outcome::kNodeFault;
-  account_attempt(attempt_outcome(outcome_), ended(outcome_), time);
-  learn(seen(time), time);
+  learn(seen(account_attempt(attempt_outcome(outcome_), ended(outcome_), time)), time);
   if (stream_begun_) {
     cut_stream();
     return;
@@ -74,12 +74,11 @@ bool Call::stream_end() {
     return false;
   }
   const TimePoint time = now();
-  account_attempt(attempt_outcome(outcome_), ended(outcome_), time);
-  learn(seen(time), time);
+  learn(seen(account_attempt(attempt_outcome(outcome_), ended(outcome_), time)), time);
   done_ = true;
   account(outcome_ == ethereum::Outcome::kOk ? CallOutcome::kOk : CallOutcome::kUpstreamError, 200,
           0, stream_bytes_);
-  exchange_.responder().stream_end(kClose);
+  exchange_.responder().stream_end(jsonrpc::kClose);
   exchange_.streamed();
   return true;
 }

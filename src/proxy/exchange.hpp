@@ -88,7 +88,9 @@ class Exchange final : public net::RefCounted, public Recycled<Exchange> {
   [[nodiscard]] bool can_stream() const noexcept { return !batch_ && responder_->can_stream(); }
 
   /// Whether its reply can say how upstreams were chosen, and somebody wants to know.
-  [[nodiscard]] bool wants_choice() const noexcept { return caller_.debug && !batch_ && !caller_.websocket; }
+  [[nodiscard]] bool wants_choice() const noexcept {
+    return caller_.debug && !batch_ && !caller_.websocket;
+  }
   /// One pick in words, to be told with the reply.
   void tell_choice(std::string_view words);
 

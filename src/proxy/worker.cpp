@@ -37,8 +37,7 @@ class WebSocketChannel final : public frontend::Channel {
         anonymous_(caller.client == 0) {
     caller_.websocket = true;
     if (caller.upstream) {
-      upstream_ =
-          worker.runtime()->snapshot->chains[caller.chain].upstreams[*caller.upstream].name;
+      upstream_ = worker.runtime()->snapshot->chains[caller.chain].upstreams[*caller.upstream].name;
     }
   }
 

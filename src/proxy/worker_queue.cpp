@@ -160,7 +160,8 @@ void Worker::charge_probe(const ChainShared& chain, std::uint32_t calls) {
     return each.spec->shared.get() == &chain;
   });
   if (found == runtime_->chains.end()) return;
-  for (std::uint32_t i = 0; i < calls; ++i) found->budget.charge(now());
+  const TimePoint time = now();
+  for (std::uint32_t i = 0; i < calls; ++i) found->budget.charge(time);
 }
 
 void Worker::limit_changed(const upstream::Shared& shared) {

@@ -96,10 +96,6 @@ class ClassBoard {
 class Underway {
  public:
   Underway() = default;
-  Underway(ClassBoard& board, std::size_t worker, std::size_t method_class,
-           TimePoint now) noexcept {
-    start(board, worker, method_class, now);
-  }
   ~Underway() { drop(); }
   Underway(Underway&& other) noexcept { *this = std::move(other); }
   Underway& operator=(Underway&& other) noexcept {

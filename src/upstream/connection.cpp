@@ -7,16 +7,11 @@
 #include <sys/socket.h>
 
 #include "base/parts.hpp"
+#include "jsonrpc/envelope_words.hpp"
 
 namespace sluice::upstream {
 
 namespace {
-
-// The canonical envelope. Method names are plain: the method filter lets no other through.
-constexpr std::string_view kBegin = R"({"jsonrpc":"2.0","id":)";
-constexpr std::string_view kMethod = R"(,"method":")";
-constexpr std::string_view kParams = R"(","params":)";
-constexpr std::string_view kClose = "}";
 
 /// Larger parts of a request are sent from where they lie.
 constexpr std::size_t kCopiedMax = 8192;
@@ -204,14 +199,17 @@ void Connection::send_request() {
       request_.batch.empty() ? sent_params(request_.params) : request_.batch;
   const bool copied = body.size() <= kCopiedMax;
   const std::string_view near = copied ? body : std::string_view();
-  const std::string_view close = request_.batch.empty() ? kClose : std::string_view();
+  const std::string_view close = request_.batch.empty() ? jsonrpc::kClose : std::string_view();
   out_.clear();
   if (request_.batch.empty()) {
+    // Method names are plain: the method filter lets no other through.
     const Decimal id(request_.id);
-    const std::size_t bytes = kBegin.size() + id.size() + kMethod.size() + request_.method.size() +
-                              kParams.size() + body.size() + kClose.size();
-    append_parts(out_, shared_->request_prefix(), Decimal(bytes), "\r\n\r\n", kBegin, id, kMethod,
-                 request_.method, kParams, near, copied ? close : std::string_view());
+    const std::size_t bytes = jsonrpc::kBeforeId.size() + id.size() +
+                              jsonrpc::kBeforeMethod.size() + request_.method.size() +
+                              jsonrpc::kBeforeParams.size() + body.size() + jsonrpc::kClose.size();
+    append_parts(out_, shared_->request_prefix(), Decimal(bytes), "\r\n\r\n", jsonrpc::kBeforeId,
+                 id, jsonrpc::kBeforeMethod, request_.method, jsonrpc::kBeforeParams, near,
+                 copied ? close : std::string_view());
   } else {
     append_parts(out_, shared_->request_prefix(), Decimal(body.size()), "\r\n\r\n", near);
   }
@@ -230,7 +228,8 @@ void Connection::send_request() {
   // Not a byte has left: the connection was dead before.
   sent_ = false;
   net::asio::post(loop_.io, [self = net::Ref<Connection>(this)] {
-    if (self->state_ == State::kBusy) self->fail(Failure::Kind::kClosed, CloseReason::kPeerClosed);
+    if (self->state_ == State::kBusy)
+      self->fail(Failure::Kind::kClosed, CloseReason::kPeerClosed);
   });
 }
 

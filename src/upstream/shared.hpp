@@ -88,8 +88,7 @@ class Shared {
   /// registers and then looks here, or gives back (or raises the limit) and then looks there, does
   /// not miss the other.
   [[nodiscard]] bool has_permit() const noexcept {
-    return connections.load() < limit.load() &&
-           ceiling_->used.load() < ceiling_->max.load();
+    return connections.load() < limit.load() && ceiling_->used.load() < ceiling_->max.load();
   }
 
   /// All connections that it may have are there and carry calls: idle ones of other workers can be

@@ -2,12 +2,12 @@
 // Sends given calls at given times, whether or not earlier ones have been answered (an open loop),
 // each on a free connection or on a new one.
 //   bench_replay_load --port P --calls FILE --connections N [--patience_s S]
-// A line of FILE is `<microseconds from the start> <JSON-RPC call>`, in order of time; a call's id is
-// its line's number from 1. N connections are opened before. Prints one JSON object: how late calls
-// were sent against their time (the generator's own jitter), how many connections there were, and each
-// call's latency from the time at which it was due, in the order of the lines; -1: not answered well,
-// that is with another status than 200, another id, an error, or not within S seconds of the last
-// call's time.
+// A line of FILE is `<microseconds from the start> <JSON-RPC call>`, in order of time; a call's id
+// is its line's number from 1. N connections are opened before. Prints one JSON object: how late
+// calls were sent against their time (the generator's own jitter), how many connections there were,
+// and each call's latency from the time at which it was due, in the order of the lines; -1: not
+// answered well, that is with another status than 200, another id, an error, or not within S
+// seconds of the last call's time.
 #include <array>
 #include <cerrno>
 #include <fstream>
@@ -130,8 +130,8 @@ class Replay {
                       reply->bytes == slot.in.size() &&
                       reply->body.find("\"error\":") == std::string_view::npos;
     if (good)
-      latency_us_[slot.call] = static_cast<std::int64_t>(
-          (now_ns() - started_ - calls_[slot.call].due_ns) / 1000);
+      latency_us_[slot.call] =
+          static_cast<std::int64_t>((now_ns() - started_ - calls_[slot.call].due_ns) / 1000);
     slot.in.clear();
     slot.call = kIdle;
     ++done_;

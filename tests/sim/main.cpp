@@ -24,12 +24,9 @@ struct Part {
 };
 
 constexpr std::array kParts{
-    Part{"core", sluice::sim::run_core},
-    Part{"health", sluice::sim::run_health},
-    Part{"balance", sluice::sim::run_balance},
-    Part{"pool", sluice::sim::run_pool},
-    Part{"forecast", sluice::sim::run_forecast},
-    Part{"tail", sluice::sim::run_tail},
+    Part{"core", sluice::sim::run_core},         Part{"health", sluice::sim::run_health},
+    Part{"balance", sluice::sim::run_balance},   Part{"pool", sluice::sim::run_pool},
+    Part{"forecast", sluice::sim::run_forecast}, Part{"tail", sluice::sim::run_tail},
     Part{"anomaly", sluice::sim::run_anomaly},
 };
 

@@ -239,8 +239,7 @@ Ticket Adaptive::started(std::uint32_t index, UpstreamStats* shared,
   return ticket;
 }
 
-void Adaptive::finished(const Ticket& ticket, Ended ended, TimePoint now,
-                        Duration took) noexcept {
+void Adaptive::finished(const Ticket& ticket, Ended ended, TimePoint now, Duration took) noexcept {
   if (ticket.stats == nullptr) return;
   const std::int64_t now_ns = now.time_since_epoch().count();
   ticket.stats->end(ticket.klass, ticket.work_ns, ticket.began_ns, now_ns);

@@ -32,8 +32,7 @@ class Adaptive : public Balancer {
                                     const PickContext& context, Random& random) noexcept override;
   Ticket started(std::uint32_t index, UpstreamStats* stats,
                  const PickContext& context) noexcept override;
-  void finished(const Ticket& ticket, Ended ended, TimePoint now,
-                Duration took) noexcept override;
+  void finished(const Ticket& ticket, Ended ended, TimePoint now, Duration took) noexcept override;
   std::string_view name() const noexcept override { return "adaptive"; }
   bool ramps() const noexcept override { return true; }
   Explanation explain(std::span<const Candidate> candidates,

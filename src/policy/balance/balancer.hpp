@@ -109,8 +109,8 @@ class Balancer {
   /// worker's instance of the same strategy.
   [[nodiscard]] virtual Ticket started(std::uint32_t index, UpstreamStats* stats,
                                        const PickContext& context) noexcept;
-  /// `took`: what the node needed for this call, not below 0: without the wait for a connection, and
-  /// of a batch's time its part.
+  /// `took`: what the node needed for this call, not below 0: without the wait for a connection,
+  /// and of a batch's time its part.
   virtual void finished(const Ticket& ticket, Ended ended, TimePoint now, Duration took) noexcept;
   /// Of the latest pick.
   [[nodiscard]] virtual AffinityOutcome affinity() const noexcept;

@@ -74,8 +74,7 @@ class PeakEwma final : public Balancer {
   }
 
   /// Errors count as answers, as they do there: quick ones attract.
-  void finished(const Ticket& ticket, Ended ended, TimePoint now,
-                Duration took) noexcept override {
+  void finished(const Ticket& ticket, Ended ended, TimePoint now, Duration took) noexcept override {
     if (ticket.stats == nullptr || ended == Ended::kCancelled) return;
     observe(*ticket.stats, seconds(took), now);
   }

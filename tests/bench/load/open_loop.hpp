@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What generators share that send calls when they are due: connections that are watched for replies,
-// and waits that end on time.
+// What generators share that send calls when they are due: connections that are watched for
+// replies, and waits that end on time.
 #pragma once
 
 #include <array>

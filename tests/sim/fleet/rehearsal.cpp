@@ -68,8 +68,7 @@ void print_nodes(const Workload& workload) {
     fmt::format_to(std::back_inserter(out), R"({}{{"workers":{},"slowness":[)",
                    out.empty() ? "" : ",", each.workers);
     for (std::uint32_t method = 0; method < kMixMethods; ++method) {
-      const double own =
-          each.slowness_by_method.empty() ? 1.0 : each.slowness_by_method[method];
+      const double own = each.slowness_by_method.empty() ? 1.0 : each.slowness_by_method[method];
       fmt::format_to(std::back_inserter(out), "{}{}", method == 0 ? "" : ",", each.slowness * own);
     }
     out += "]}";

@@ -145,7 +145,8 @@ upstreams: [http://a:1]
   CHECK(chain.name == "dev");
   CHECK(chain.chain_id == 31337);
   CHECK(chain.path == "/eth/dev");
-  CHECK(chain.upstreams.at(0).pool == PoolConfig{2, 3, 60s, 30min, {2, true}, {Stance::kObserve, 4}});
+  CHECK(chain.upstreams.at(0).pool ==
+        PoolConfig{2, 3, 60s, 30min, {2, true}, {Stance::kObserve, 4}});
   CHECK(chain.balance.strategy == Strategy::kWeighted);
   CHECK(config.methods.allow == std::vector<std::string>{"debug_traceCall"});
   CHECK(config.methods.deny.size() == 5);

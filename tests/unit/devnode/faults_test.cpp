@@ -116,11 +116,10 @@ TEST_CASE("a method's own latency is taken in place of the general one") {
 }
 
 TEST_CASE("a latency's factor multiplies what was drawn or asked for") {
-  const auto faults =
-      Faults::parse(R"({"latency":{"mean_ms":5,"factor":3},
+  const auto faults = Faults::parse(R"({"latency":{"mean_ms":5,"factor":3},
           "latency_by_method":{"eth_call":{"distribution":"asked","mean_ms":7,"factor":2}}})",
-                    0)
-          .value();
+                                    0)
+                          .value();
   Random random(1);
   using std::chrono::milliseconds;
   CHECK(faults.decide("eth_getLogs", random, milliseconds(40)).latency == milliseconds(15));

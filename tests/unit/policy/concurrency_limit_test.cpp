@@ -107,8 +107,8 @@ TEST_CASE("a node that changes its speed gets as many calls as before, within se
   // The first windows are not yet believed.
   after(limit, node, 1000, 2);
   for (int i = 0; i < 20; ++i) {
-    CHECK(std::abs(static_cast<double>(after(limit, node, 1000, 1)) -
-                   static_cast<double>(found)) <= 3);
+    CHECK(std::abs(static_cast<double>(after(limit, node, 1000, 1)) - static_cast<double>(found)) <=
+          3);
   }
   CHECK(limit.baseline(3) == Approx(0.015).epsilon(0.05));
 }

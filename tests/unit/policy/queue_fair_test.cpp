@@ -167,8 +167,8 @@ TEST_CASE("a limit that falls is no overload: who had a place comes back to the 
       refused += queue.push(of(1, number++, Priority::kLow, 99s), at(t)) ? 0 : 1;
     };
     for (int i = 0; i < 30; ++i) come(0ms);
-    // The calls of forty places end every 100 ms, and their clients send the next ones at once; four
-    // places fewer are given out each time.
+    // The calls of forty places end every 100 ms, and their clients send the next ones at once;
+    // four places fewer are given out each time.
     int places = 40;
     for (auto t = 101ms; places > 8; t += 100ms) {
       const int before = std::exchange(places, places - 4);

@@ -17,22 +17,28 @@ using namespace std::chrono_literals;
 
 constexpr TimePoint kNow = TimePoint(1h);
 
+Underway begun(ClassBoard& board, std::size_t worker, std::size_t method_class, TimePoint now) {
+  Underway attempt;
+  attempt.start(board, worker, method_class, now);
+  return attempt;
+}
+
 }  // namespace
 
 TEST_CASE("attempts count once, by worker and class, however they end") {
   ClassBoard board(2);
   Random random(1);
   {
-    Underway first(board, 0, 3, kNow);
-    Underway second(board, 1, 3, kNow);
-    Underway dropped(board, 1, 4, kNow);
+    Underway first = begun(board, 0, 3, kNow);
+    Underway second = begun(board, 1, 3, kNow);
+    Underway dropped = begun(board, 1, 4, kNow);
     CHECK(board.totals(3).in_flight == 2);
     CHECK(board.totals(4).in_flight == 1);
     Underway moved = std::move(first);
     moved.end(policy::Ended::kOk, 8ms, kNow, random);
     moved.end(policy::Ended::kError, 8ms, kNow, random);
     second.end(policy::Ended::kError, 1ms, kNow, random);
-    second = Underway(board, 1, 3, kNow);
+    second = begun(board, 1, 3, kNow);
     CHECK(board.totals(3).in_flight == 1);
     second.end(policy::Ended::kThrottled, 1ms, kNow, random);
   }
@@ -71,7 +77,7 @@ TEST_CASE("what a breaker hears of an attempt") {
     ClassBoard board(1);
     Random random(1);
     for (int i = 0; i < 10; ++i) {
-      Underway attempt(board, 0, 2, kNow);
+      Underway attempt = begun(board, 0, 2, kNow);
       end(attempt, random);
     }
     CHECK(board.breaker(1).state() == policy::BreakerState::kClosed);
@@ -95,10 +101,10 @@ TEST_CASE(
     board.configure({.open = 1s, .half_open = 1});
     Random random(1);
     for (int i = 0; i < 10; ++i) {
-      Underway(board, 0, 0, kNow).end(policy::Ended::kError, 1ms, kNow, random);
+      begun(board, 0, 0, kNow).end(policy::Ended::kError, 1ms, kNow, random);
     }
     REQUIRE(board.breaker(0).state() == policy::BreakerState::kOpen);
-    Underway attempt(board, 0, 0, kNow + 1s);
+    Underway attempt = begun(board, 0, 0, kNow + 1s);
     if (answered) attempt.answered();
     attempt.end(policy::Ended::kCancelled, 1ms, kNow + 1s, random);
     CHECK((board.breaker(0).state() == policy::BreakerState::kClosed) == answered);
@@ -115,7 +121,7 @@ TEST_CASE("attempts: whatever becomes of them, none stays in flight") {
       for (const int step : steps) {
         Underway& slot = slots[static_cast<std::size_t>(step) % 4];
         if (step < 8) {
-          slot = Underway(board, 0, static_cast<std::size_t>(step) % 3, kNow);
+          slot = begun(board, 0, static_cast<std::size_t>(step) % 3, kNow);
         } else if (step < 12) {
           slot.end(policy::Ended::kOk, 1ms, kNow, random);
         } else {

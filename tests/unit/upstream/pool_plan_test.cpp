@@ -3,6 +3,7 @@
 // worth keeping.
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "unit/upstream/node_fixture.hpp"
 #include "upstream/pool.hpp"
@@ -34,6 +35,17 @@ struct FullListener {
   ListeningPeer listener{0};
   std::array<int, 4> fillers{};
 };
+
+/// Each has its call on a connection of its own; the nodes' sides of these.
+std::vector<Peer> busy_with(NodeFixture& f, std::span<FakeSink> sinks) {
+  std::vector<Peer> nodes;
+  for (FakeSink& sink : sinks) {
+    f.start(sink);
+    nodes.push_back(f.accept());
+    f.request(nodes.back());
+  }
+  return nodes;
+}
 
 std::size_t closed(const NodeFixture& f, CloseReason reason) {
   return static_cast<std::size_t>(std::ranges::count(f.listener->closed, reason));
@@ -328,12 +340,7 @@ TEST_CASE("a connection whose calls are blamed by those who read the replies is 
 TEST_CASE("when the limit falls, what is above it ends with its call") {
   NodeFixture f;
   FakeSink sinks[3];
-  std::vector<Peer> nodes;
-  for (FakeSink& sink : sinks) {
-    f.start(sink);
-    nodes.push_back(f.accept());
-    f.request(nodes.back());
-  }
+  std::vector<Peer> nodes = busy_with(f, sinks);
   f.shared->limit = 1;
   CHECK_FALSE(f.pool->has_room());
   CHECK(f.pool->take(now()) == nullptr);
@@ -351,12 +358,7 @@ TEST_CASE("when the limit falls, idle connections beyond it are in nobody's way"
     CAPTURE(told);
     NodeFixture f;
     FakeSink sinks[3];
-    std::vector<Peer> nodes;
-    for (FakeSink& sink : sinks) {
-      f.start(sink);
-      nodes.push_back(f.accept());
-      f.request(nodes.back());
-    }
+    std::vector<Peer> nodes = busy_with(f, sinks);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       REQUIRE(nodes[i].send(kReply));
       REQUIRE(f.until([&] { return sinks[i].replies == 1; }));
