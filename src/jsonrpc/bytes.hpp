@@ -60,8 +60,13 @@ inline constexpr std::array<std::uint8_t, 256> kByteClasses = make_byte_classes(
     const std::uint64_t quote = word ^ (kOnes * '"');
     const std::uint64_t slash = word ^ (kOnes * '\\');
     const std::uint64_t hits = (word - kOnes * 0x20) | (quote - kOnes) | (slash - kOnes) | word;
-    if ((hits & kTops) != 0) break;
-    p += 8;
+    if ((hits & kTops) == 0) {
+      p += 8;
+    } else if constexpr (std::endian::native == std::endian::little) {
+      return p + std::countr_zero(hits & kTops) / 8;
+    } else {
+      break;
+    }
   }
   while (p != end && is_byte(*p, kPlainByte)) ++p;
   return p;
@@ -84,11 +89,8 @@ inline constexpr std::array<std::uint8_t, 256> kByteClasses = make_byte_classes(
     if (mask != 0) return p + std::countr_zero(mask);
     p += 16;
   }
-  while (p != end && is_byte(*p, kPlainByte)) ++p;
-  return p;
-#else
-  return plain_run_portable(p, end);
 #endif
+  return plain_run_portable(p, end);
 }
 
 /// The first byte in [p, end) that is not white space, or end; for runs, behind skip_space.
