@@ -47,6 +47,24 @@ def test_a_reload_takes_a_new_authority_from_the_same_file():
             poll(lambda: status(client) == 503, "the node is a stranger again", 5)
 
 
+def test_a_heavy_call_that_hangs_on_a_fresh_connection_counts_against_the_node():
+    """The handshake took part of the attempt's time: what is left of it is all the node was given."""
+    def hangs(connection):
+        while True:
+            request = connection.read_request()
+            if b"heavy" in request.params:
+                connection.wait(30)
+            connection.send(request.reply())
+
+    fresh = {"timeout": {"attempt": "300ms"}, "retry": {"max": 0}, "breaker": {"min_calls": 3},
+             "pool": {"min": 0, "warm_up": {"connections": 0}}}
+    with upstream(issued("good"), hangs) as node, Sluice(config_for(node, **fresh)) as sluice:
+        for _ in range(3):
+            equal(sluice.rpc(call("trace_block", ["heavy"])).status, 504, "status")
+        breakers = sluice.status()["chains"][0]["upstreams"][0]["breakers"]
+        equal(breakers["trace"]["state"], "open", "the class's breaker after three hangs")
+
+
 def upstream_versions(version):
     def run():
         with upstream(issued("good"), minimum=version, maximum=version) as node, \

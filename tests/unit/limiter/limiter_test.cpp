@@ -82,6 +82,24 @@ struct Scene {
 
 }  // namespace
 
+TEST_CASE("replies that stream have places of their own beside the limit") {
+  Scene scene;
+  scene.run(5s, 4);
+  scene.run(8s, 200);
+  const std::uint32_t found = scene.limiter.report(*scene.shared).limit;
+  REQUIRE(scene.shared->limit.load() == found);
+  scene.shared->streaming = 10;
+  scene.run(1s, 200);
+  const std::uint32_t beside = scene.limiter.report(*scene.shared).limit;
+  CHECK(scene.shared->limit.load() == beside + 10);
+  scene.shared->streaming = 60;
+  scene.run(1s, 200);
+  CHECK(scene.shared->limit.load() == 64);
+  scene.shared->streaming = 0;
+  scene.run(1s, 200);
+  CHECK(scene.shared->limit.load() == scene.limiter.report(*scene.shared).limit);
+}
+
 TEST_CASE("the limit falls to what the node works on at once, and is back when the load has gone") {
   Scene scene;
   scene.run(5s, 4);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "policy/balance/balancer.hpp"
+#include "policy/latency_histogram.hpp"
 #include "support/catch.hpp"
 #include "unit/policy/balance_support.hpp"
 
@@ -88,6 +89,18 @@ TEST_CASE("pick cost", "[.][pick-cost]") {
       CHECK(pick < (n <= 8 ? 100 : 250));
     }
   }
+}
+
+// Hidden, as the one above: unit_policy "[record-cost]"
+TEST_CASE("the cost of recording a response time", "[.][record-cost]") {
+  Random random(1);
+  std::vector<Duration> times(1021);
+  for (Duration& each : times) each = std::chrono::microseconds(200 + random.below(50'000));
+  LatencyHistogram histogram;
+  const double record =
+      best_ns(20'000, [&](std::size_t i) { histogram.record(times[i % times.size()]); });
+  WARN(record << " ns per record");
+  CHECK(record < 5);
 }
 
 }  // namespace sluice::policy

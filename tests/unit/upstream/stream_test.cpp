@@ -68,9 +68,15 @@ TEST_CASE("a large reply streams, whatever its framing") {
     Peer node = f.accept();
     f.request(node);
     const std::string body = pattern(kLarge);
+    CHECK(f.shared->streaming == 0);
+    sink.on_data = [&] {
+      CHECK(f.shared->streaming == 1);
+      return true;
+    };
     deliver(f, node, framed(how, body), [] { return false; });
     if (how == How::kEnd) node.finish();
     REQUIRE(f.until([&] { return sink.ends() == 1; }));
+    CHECK(f.shared->streaming == 0);
     CHECK(sink.ended == 1);
     CHECK(sink.begun == 1);
     CHECK(sink.judged == 0);
